@@ -1,0 +1,82 @@
+"""What can go wrong on the platform, and how the wire tells it.
+
+Services and providers raise a `PlatformError`; `app.py` turns it into the contract's body
+`{"detail", "error_code", "timestamp"}`. Anything else that escapes is a bug: it is logged with
+its traceback and answered as a bare 500.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PlatformError(Exception):
+    """The base: `status`, `error_code`, and a `detail` that a caller may read."""
+
+    status: ClassVar[int] = 500
+    error_code: ClassVar[str] = "INTERNAL_ERROR"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        error_code: str | None = None,
+        retry_after: float | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> None:
+        """`extra` goes into the body beside `detail`: limits, sizes, what exists instead."""
+        super().__init__(detail)
+        self.detail = detail
+        self.code = error_code or self.error_code
+        self.retry_after = retry_after
+        self.extra = extra or {}
+
+
+class InvalidRequest(PlatformError):
+    """400: the request asks for something that cannot be."""
+
+    status, error_code = 400, "INVALID_REQUEST"
+
+
+class ContextLengthExceeded(InvalidRequest):
+    """400: the prompt does not fit the model's context window."""
+
+    error_code = "CONTEXT_LENGTH_EXCEEDED"
+
+    def __init__(self, *, limit: int, size: int) -> None:
+        """`limit` and `size` in tokens."""
+        super().__init__(
+            f"The prompt has {size} tokens, and the model's context holds {limit}: shorten it, "
+            "or choose a model with a larger context.",
+            extra={"limit": limit, "size": size},
+        )
+
+
+class Unauthorized(PlatformError):
+    """401: no key, or not one of ours."""
+
+    status, error_code = 401, "UNAUTHORIZED"
+
+
+class NotFound(PlatformError):
+    """404: nothing of that id belongs to the caller."""
+
+    status, error_code = 404, "NOT_FOUND"
+
+
+class Conflict(PlatformError):
+    """409: the state of the thing forbids it."""
+
+    status, error_code = 409, "CONFLICT"
+
+
+class PayloadTooLarge(PlatformError):
+    """413: the body is larger than the platform takes."""
+
+    status, error_code = 413, "PAYLOAD_TOO_LARGE"
+
+
+class Unavailable(PlatformError):
+    """503: a provider, a model or the platform itself cannot answer now."""
+
+    status, error_code = 503, "SERVICE_UNAVAILABLE"

@@ -1,0 +1,1 @@
+"""Who does the work: the `Provider` port, and its adapters."""

@@ -1,0 +1,83 @@
+"""Every knob of the platform, in one place.
+
+Each can be given as a keyword, as `NEXUS_SERVER_<NAME>` in the environment, or in
+`<data_dir>/config.toml`, in that order of precedence.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class UpstreamSettings(BaseModel):
+    """An OpenAI-compatible provider."""
+
+    name: str
+    base_url: str
+    api_key: SecretStr = SecretStr("none")
+    models: dict[str, str] = Field(default_factory=dict)
+    """The names callers use → the provider's own names. Empty: whatever it lists itself."""
+    timeout: float = 600.0
+
+
+class ServerSettings(BaseSettings):
+    """Where the platform listens, where it keeps its data, and what it may use."""
+
+    model_config = SettingsConfigDict(env_prefix="NEXUS_SERVER_", extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    """0 takes any free port."""
+    data_dir: Path = Field(default_factory=lambda: user_data_path("nexusai"))
+    """The database, the first API key, and nothing that cannot be backed up by copying it."""
+
+    models_dir: Path = Field(default_factory=lambda: user_cache_path("nexusai") / "models")
+    """Where local models are kept; a file put there by hand under its catalogue name is used."""
+    auto_pull: bool = True
+    """Fetch the smallest model at start when there is none at all."""
+    context_length: int = Field(default=4096, ge=256)
+    """Tokens that a local model's context holds."""
+    slots: int = Field(default=1, ge=1)
+    """Generations that a local model runs at the same time."""
+    threads: int | None = None
+    """Threads of a local model; as many as there are cores when left out."""
+
+    upstreams: list[UpstreamSettings] = Field(default_factory=list)
+    default_provider: str | None = None
+    default_model: str | None = None
+
+    worker_concurrency: int = Field(default=16, ge=1)
+    """Tasks that run at the same time in this process."""
+    sync_wait: float = Field(default=300.0, gt=0)
+    """Seconds that an `/invoke` without `Prefer` is held before it is answered 202."""
+    heartbeat: float = Field(default=15.0, gt=0)
+    """Seconds of silence on a stream after which a comment line is sent."""
+    shutdown_grace: float = Field(default=5.0, gt=0)
+    """Seconds that open streams and running tasks get to end after SIGTERM."""
+    max_body_bytes: int = Field(default=32 * 1024 * 1024, gt=0)
+    log_level: str = "warning"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keywords, then the environment, then `config.toml` in the data directory."""
+        given: dict[str, Any] = {**env_settings(), **init_settings()}
+        data_dir = Path(given.get("data_dir") or user_data_path("nexusai"))
+        file = TomlConfigSettingsSource(settings_cls, data_dir / "config.toml")
+        return init_settings, env_settings, file
