@@ -1,0 +1,119 @@
+"""The Python SDK of Nexus AI.
+
+    import nexusai
+
+    client = nexusai.NexusAIClient(api_key="nxs_…")
+    print(client.text.generate("Say hello in Chinese.").text)
+
+Without a client, on a default one that is made from `nexusai.config` at first use:
+
+    nexusai.config.api_key = "nxs_…"
+    print(nexusai.text.generate("Say hello in Chinese.").text)
+
+Everything here is loaded when it is first used: importing `nexusai` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, List
+
+from nexusai.__version__ import __version__
+from nexusai.config import config
+
+if TYPE_CHECKING:
+    from nexusai import aio, error, models, types
+    from nexusai.aio.client import AsyncNexusAIClient
+    from nexusai.client import NexusAIClient
+    from nexusai.error import (
+        APIError,
+        APITimeoutError,
+        AuthenticationError,
+        ConflictError,
+        InvalidRequestError,
+        InvalidResponseError,
+        NetworkError,
+        NotFoundError,
+        RateLimitError,
+        ServerError,
+        StreamError,
+        StreamInterruptedError,
+        TaskCancelledError,
+        TaskFailedError,
+        TaskTimeoutError,
+        ValidationError,
+    )
+    from nexusai.resources import tasks, text
+
+_HOMES = {
+    "NexusAIClient": "nexusai.client",
+    "AsyncNexusAIClient": "nexusai.aio.client",
+    "APIError": "nexusai.error",
+    "APITimeoutError": "nexusai.error",
+    "AuthenticationError": "nexusai.error",
+    "ConflictError": "nexusai.error",
+    "InvalidRequestError": "nexusai.error",
+    "InvalidResponseError": "nexusai.error",
+    "NetworkError": "nexusai.error",
+    "NotFoundError": "nexusai.error",
+    "RateLimitError": "nexusai.error",
+    "ServerError": "nexusai.error",
+    "StreamError": "nexusai.error",
+    "StreamInterruptedError": "nexusai.error",
+    "TaskCancelledError": "nexusai.error",
+    "TaskFailedError": "nexusai.error",
+    "TaskTimeoutError": "nexusai.error",
+    "ValidationError": "nexusai.error",
+}
+_MODULES = {
+    "aio": "nexusai.aio",
+    "error": "nexusai.error",
+    "models": "nexusai.models",
+    "types": "nexusai.types",
+    "tasks": "nexusai.resources.tasks",
+    "text": "nexusai.resources.text",
+}
+
+__all__ = [
+    "APIError",
+    "APITimeoutError",
+    "AsyncNexusAIClient",
+    "AuthenticationError",
+    "ConflictError",
+    "InvalidRequestError",
+    "InvalidResponseError",
+    "NetworkError",
+    "NexusAIClient",
+    "NotFoundError",
+    "RateLimitError",
+    "ServerError",
+    "StreamError",
+    "StreamInterruptedError",
+    "TaskCancelledError",
+    "TaskFailedError",
+    "TaskTimeoutError",
+    "ValidationError",
+    "__version__",
+    "aio",
+    "config",
+    "error",
+    "models",
+    "tasks",
+    "text",
+    "types",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        value = import_module(_MODULES[name])
+    else:
+        raise AttributeError(f"module 'nexusai' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,176 @@
+"""Arguments → what is sent. Everything here fails before a byte leaves."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+from urllib.parse import quote
+
+from nexusai.constants import MAX_SERVER_WAIT
+from nexusai.error import AuthenticationError, InvalidRequestError
+from nexusai.types import JSONObject, Messages
+
+Header = Tuple[bytes, bytes]
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def json_body(value: Any, limit: int) -> bytes:
+    """`value` as JSON in UTF-8.
+
+    Raises:
+        InvalidRequestError: it is no JSON, or longer than `limit` bytes.
+    """
+    try:
+        body = _encode(value).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequestError(f"The request cannot be written as JSON: {error}") from error
+    if len(body) > limit:
+        raise InvalidRequestError(
+            f"The request is {len(body)} bytes long and was not sent: the limit is {limit}. Upload "
+            "large content as a file, or raise `nexusai.config.max_body_bytes`.",
+            error_code="PAYLOAD_TOO_LARGE",
+        )
+    return body
+
+
+def path(*segments: str) -> str:
+    """A path whose segments cannot reach outside themselves: `path("tasks", task_id)`.
+
+    Raises:
+        ValueError: a segment is no string, is empty, or is `.` or `..`.
+    """
+    return "".join(f"/{_segment(segment)}" for segment in segments)
+
+
+def _segment(text: str) -> str:
+    if not isinstance(text, str) or text in ("", ".", ".."):
+        raise ValueError(f"expected an id, not {text!r}")
+    return quote(text, safe="", errors="strict")
+
+
+def query(parameters: Mapping[str, Any]) -> Dict[str, str]:
+    """The parameters that were given, as text."""
+    return {name: str(value) for name, value in parameters.items() if value is not None}
+
+
+def invoke_body(
+    task_type: str,
+    input: Mapping[str, Any],
+    *,
+    provider: Optional[str] = None,
+    model: Optional[str] = None,
+    config: Optional[Mapping[str, Any]] = None,
+    stream: bool = False,
+) -> JSONObject:
+    """The body of `POST /invoke`, without what was not given."""
+    body: JSONObject = {"task_type": task_type, "input": dict(input)}
+    if provider is not None:
+        body["provider"] = provider
+    if model is not None:
+        body["model"] = model
+    options = {name: value for name, value in (config or {}).items() if value is not None}
+    if options:
+        body["config"] = options
+    if stream:
+        body["stream"] = True
+    return body
+
+
+def text_input(prompt: Optional[str], messages: Optional[Messages]) -> JSONObject:
+    """The input of a text generation: exactly one of the two.
+
+    Raises:
+        ValueError: both were given, or neither, or what was given is empty.
+    """
+    if (prompt is None) == (messages is None):
+        raise ValueError("give either `prompt` or `messages`, exactly one of them")
+    if prompt is not None:
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise ValueError("`prompt` must be a text that is not empty")
+        return {"prompt": prompt}
+    turns: List[JSONObject] = [dict(message) for message in messages or ()]
+    if not turns or not all("role" in turn and "content" in turn for turn in turns):
+        raise ValueError("`messages` must hold at least one {'role': …, 'content': …}")
+    return {"messages": turns}
+
+
+def text_body(
+    prompt: Optional[str],
+    messages: Optional[Messages],
+    provider: Optional[str],
+    model: Optional[str],
+    config: Mapping[str, Any],
+    *,
+    stream: bool = False,
+) -> JSONObject:
+    """The body of a text generation."""
+    return invoke_body(
+        "text_generation",
+        text_input(prompt, messages),
+        provider=provider,
+        model=model,
+        config=config,
+        stream=stream,
+    )
+
+
+def checked_key(api_key: Optional[str]) -> str:
+    """`api_key`, if it can stand in a header. It is never part of the message.
+
+    Raises:
+        AuthenticationError: there is none, or it holds what no key holds.
+    """
+    if api_key is None:
+        raise AuthenticationError(
+            "No API key: pass `api_key=`, set `nexusai.config.api_key`, or set NEXUS_API_KEY in the "
+            "environment or in a `.env` file."
+        )
+    if not isinstance(api_key, str) or not api_key:
+        raise AuthenticationError("The API key is empty: expected a text like `nxs_…`.")
+    if not all("!" <= character <= "~" for character in api_key):
+        raise AuthenticationError(
+            "The API key holds a space, a line break or a character that is not ASCII: it was "
+            "probably copied with something around it. Expected a text like `nxs_…`."
+        )
+    return api_key
+
+
+def checked_headers(headers: Mapping[str, str]) -> List[Header]:
+    """Headers as bytes.
+
+    Raises:
+        ValueError: a name or a value could break out of its line.
+    """
+    return [(_token(name), _value(name, value)) for name, value in headers.items()]
+
+
+def _token(name: str) -> bytes:
+    if not name or not all(c.isascii() and (c.isalnum() or c in "!#$%&'*+-.^_`|~") for c in name):
+        raise ValueError(f"{name!r} is no name of a header")
+    return name.encode("ascii")
+
+
+def _value(name: str, value: str) -> bytes:
+    if any(ord(c) < 32 or ord(c) == 127 or ord(c) > 255 for c in value if c != "\t"):
+        raise ValueError(f"the value of the header {name!r} holds a character that no header can")
+    return value.encode("latin-1")
+
+
+def idempotency_key() -> bytes:
+    """A new random UUID, as text: the same request may be sent again with it, and is done once."""
+    number = random.getrandbits(128)
+    number = number & ~(0xF << 76) | 4 << 76
+    number = number & ~(0x3 << 62) | 2 << 62
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}".encode("ascii")
+
+
+def server_wait(patience: float) -> Optional[int]:
+    """N of `Prefer: wait=N`: what the server may wait, so that its answer still comes in time.
+
+    A tenth of `patience` seconds, at least one, is kept for the way. None when there is no room.
+    """
+    seconds = int(min(patience - max(1.0, patience / 10), MAX_SERVER_WAIT))
+    return seconds if seconds >= 1 else None

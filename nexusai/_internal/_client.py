@@ -1,0 +1,406 @@
+# Generated from nexusai/aio/_internal/_client.py by scripts/unasync.py: edit that file.
+
+"""InternalClient: send, retry, keep deadlines."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Type
+
+from nexusai import error as errors
+from nexusai.__version__ import __version__
+from nexusai._internal import _bodies, _responses, _retry
+from nexusai._internal._pool import Pool, Pools
+from nexusai._internal._responses import Answer, M, R
+from nexusai._internal._runtime import finish, sleep
+from nexusai._internal._transport import (
+    AnyTransport,
+    ClientTransport,
+    Request,
+    Response,
+    Transport,
+    TransportError,
+    parse_url,
+    with_query,
+)
+from nexusai.config import config
+from nexusai.constants import (
+    CONTENT_TIMEOUT_FACTOR,
+    DEFAULT_MAX_RESPONSE_BYTES,
+    MAX_ERROR_BODY_BYTES,
+)
+from nexusai.models import Page
+
+_FOREVER = float("inf")
+
+
+class InternalClient:
+    """Speaks HTTP with the platform, for all resources of a client.
+
+    Raises:
+        AuthenticationError: there is no usable API key.
+        ValueError: a setting is not what it must be.
+    """
+
+    def __init__(
+        self,
+        api_key: Optional[str] = None,
+        base_url: Optional[str] = None,
+        timeout: Optional[float] = None,
+        max_retries: Optional[int] = None,
+        *,
+        poll_interval: Optional[float] = None,
+        poll_timeout: Optional[float] = None,
+        total_timeout: Optional[float] = None,
+        content_timeout: Optional[float] = None,
+        default_headers: Optional[Mapping[str, str]] = None,
+        http_client: Any = None,
+        transport: Optional[str] = None,
+    ) -> None:
+        self._given: Dict[str, Any] = {
+            "timeout": timeout,
+            "max_retries": max_retries,
+            "poll_interval": poll_interval,
+            "poll_timeout": poll_timeout,
+            "total_timeout": total_timeout,
+            "content_timeout": content_timeout,
+            "default_headers": default_headers,
+            "http_client": http_client,
+            "transport": transport,
+        }
+        settings = config.resolve(api_key=api_key, base_url=base_url, **self._given)
+        if transport not in (None, "httpx"):
+            raise ValueError(f"transport: expected 'httpx', not {transport!r}")
+        self._own = None if http_client is None else ClientTransport(http_client)
+        self._api_key = _bodies.checked_key(settings["api_key"])
+        self.base_url: str = settings["base_url"]
+        self.timeout: float = settings["timeout"]
+        self.max_retries: int = settings["max_retries"]
+        self.poll_interval: float = settings["poll_interval"]
+        self.poll_timeout: float = settings["poll_timeout"]
+        self.total_timeout: Optional[float] = settings["total_timeout"]
+        self.content_timeout: float = settings["content_timeout"] or CONTENT_TIMEOUT_FACTOR * self.timeout
+        self.max_body_bytes: int = settings["max_body_bytes"]
+        self._headers = _bodies.checked_headers(
+            {
+                "Authorization": f"Bearer {self._api_key}",
+                "User-Agent": f"nexus-ai-python/{__version__}",
+                "Accept": "application/json, text/event-stream",
+                "Accept-Encoding": "identity",
+                **(default_headers or {}),
+            }
+        )
+        self._pools = Pools(self._open_transport, settings["max_connections"])
+        self.long_polls: Optional[bool] = None
+        """Whether the platform waits when it is asked to; None until it has been asked."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} base_url={self.base_url!r}>"
+
+    def with_options(self, **changes: Any) -> InternalClient:
+        """A client that differs in these arguments, on the same connections where it can."""
+        given = {**self._given, "base_url": self.base_url, "api_key": self._api_key}
+        unknown = set(changes) - set(given)
+        if unknown:
+            raise TypeError(f"with_options: no such option: {', '.join(sorted(unknown))}")
+        other = type(self)(**{**given, **changes})
+        if not {"base_url", "http_client", "transport"} & set(changes):
+            other._pools = self._pools
+        return other
+
+    def request(
+        self,
+        method: str,
+        endpoint: str,
+        json: Optional[Dict[str, Any]] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        **kwargs: Any,
+    ) -> Dict[str, Any]:
+        """Call an endpoint, and return the JSON of its answer (`{}` where there is none).
+
+        `endpoint` is a path below the base URL, such as `/tasks/task_1`. Further keywords: `params`
+        (the query), `timeout` (seconds, for one attempt of this call).
+        """
+        answer = self.send(method, endpoint, json, headers=headers, **kwargs)
+        body: Dict[str, Any] = _responses.read_json(answer)
+        return body
+
+    def fetch(self, model: Type[R], method: str, path: str, json: Any = None, **options: Any) -> R:
+        """Call an endpoint that answers with a `model`."""
+        return _responses.read_model(self.send(method, path, json, **options), model)
+
+    def fetch_page(self, field: str, item: Type[M], path: str, params: Mapping[str, Any]) -> Page[M]:
+        """Call an endpoint that answers with a listing."""
+        answer = self.send("GET", path, params=params)
+        return _responses.read_page(answer, field, item)
+
+    def stream(
+        self,
+        method: str,
+        endpoint: str,
+        json: Optional[Dict[str, Any]] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        **kwargs: Any,
+    ) -> Iterator[Dict[str, Any]]:
+        """Call an endpoint that answers with an event stream, and iterate over its chunks."""
+        from nexusai._internal._streaming import StreamProcessor
+
+        call = self.call(method, endpoint, json, headers=headers, **kwargs)
+        processor = StreamProcessor(self, call)
+        try:
+            for chunk in processor.chunks():
+                yield chunk
+        finally:
+            processor.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        headers: Optional[Mapping[str, str]] = None,
+        params: Optional[Mapping[str, Any]] = None,
+        timeout: Optional[float] = None,
+    ) -> Answer:
+        """Call an endpoint, trying again where that is safe, and return its whole answer.
+
+        Raises:
+            APIError: the one that tells what happened, with all attempts.
+        """
+        call = self.call(method, path, json, headers=headers, params=params, timeout=timeout)
+        exchange = self.open(call)
+        try:
+            return exchange.read()
+        finally:
+            exchange.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        headers: Optional[Mapping[str, str]] = None,
+        params: Optional[Mapping[str, Any]] = None,
+        timeout: Optional[float] = None,
+    ) -> Call:
+        """Everything that stays the same over the attempts of a call."""
+        if not path.startswith("/"):
+            raise ValueError(f"endpoint: expected a path like /tasks, not {path!r}")
+        lines = [*self._headers]
+        body = None
+        if json is not None:
+            body = _bodies.json_body(json, self.max_body_bytes)
+            lines.append((b"Content-Type", b"application/json"))
+        if method == "POST":
+            lines.append((b"Idempotency-Key", _bodies.idempotency_key()))
+        if headers:
+            lines += _bodies.checked_headers(headers)
+        url = with_query(parse_url(self.base_url + path), _bodies.query(params or {}))
+        started = time.monotonic()
+        return Call(
+            method=method,
+            url=url,
+            headers=lines,
+            body=body,
+            timeout=timeout or self.timeout,
+            deadline=started + self.total_timeout if self.total_timeout else _FOREVER,
+        )
+
+    def open(self, call: Call, *, streaming: bool = False) -> Exchange:
+        """Send until an answer below 300 has begun. The exchange holds a slot until it is closed.
+
+        An ordinary answer is read within the same attempt, so that a body which breaks off is tried
+        again like everything else. A `streaming` one is left to the caller.
+        """
+        attempts: List[errors.Attempt] = []
+        while True:
+            exchange = Exchange(self, call, streaming=streaming)
+            try:
+                exchange.begin()
+                return exchange
+            except errors.APIError as failure:
+                error = failure
+            delay = self._delay(error, len(attempts) + 1, call)
+            attempts.append(
+                errors.Attempt(_outcome(error), error.request_id, delay if delay is not None else 0.0)
+            )
+            if delay is None:
+                error.attempts = tuple(attempts)
+                raise error
+            sleep(delay)
+
+    def warmup(self) -> None:
+        """Open a connection now, so that the first call need not.
+
+        Raises:
+            NetworkError, APITimeoutError: the platform cannot be reached.
+        """
+        call = self.call("GET", "/")
+        try:
+            exchange = self.open(call._replace(url=call.url.copy_with(path="/health")))
+            exchange.close()
+        except errors.NotFoundError:
+            pass  # it answered, which is all that is wanted
+
+    def _delay(self, error: errors.APIError, failures: int, call: Call) -> Optional[float]:
+        """Seconds until the next attempt; None where there must be none."""
+        if failures > self.max_retries or not _may_repeat(error, call.method):
+            return None
+        delay = _retry.pause(failures, error.retry_after)
+        if delay is None or time.monotonic() + delay >= call.deadline:
+            return None
+        return delay
+
+    def _open_transport(self) -> AnyTransport:
+        return self._own or Transport(parse_url(self.base_url))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pools.close()
+
+
+class Call(NamedTuple):
+    """What stays the same over the attempts of a call."""
+
+    method: str
+    url: Any
+    headers: List[_bodies.Header]
+    body: Optional[bytes]
+    timeout: float
+    deadline: float
+
+
+class Exchange:
+    """One attempt: a request, its answer, and the slot that both use."""
+
+    def __init__(self, client: InternalClient, call: Call, *, streaming: bool) -> None:
+        self._client = client
+        self._call = call
+        self._streaming = streaming
+        self._pool: Optional[Pool] = None
+        self._transport: Optional[AnyTransport] = None
+        self._response: Optional[Response] = None
+        self._answer: Optional[Answer] = None
+        self._complete = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Of the answer, with names in lower case."""
+        return self._response.headers if self._response is not None else {}
+
+    def begin(self) -> None:
+        """Send, and take the answer as far as the kind of call wants it.
+
+        Raises:
+            APIError: there is no answer, or it says that something is wrong.
+        """
+        try:
+            self._begin()
+        except BaseException as error:
+            self.close()
+            if isinstance(error, TransportError):
+                raise self.failure(error) from error
+            raise
+
+    def _begin(self) -> None:
+        call = self._call
+        limit = min(call.deadline, time.monotonic() + call.timeout)
+        self._pool = self._client._pools.current()
+        self._transport = self._pool.take(limit)
+        deadline = call.deadline if self._streaming else limit
+        request = Request(call.method, call.url, call.headers, call.body, deadline, call.timeout)
+        self._response = self._transport.send(request)
+        if self._response.status >= 300:
+            content = self._body(MAX_ERROR_BODY_BYTES, truncate=True)
+            answer = Answer(self._response.status, self._response.headers, content)
+            raise _responses.status_error(answer, self._client._api_key)
+        if not self._streaming:
+            content = self._body(DEFAULT_MAX_RESPONSE_BYTES)
+            self._answer = Answer(self._response.status, self._response.headers, content)
+            self.close()
+
+    def read(self) -> Answer:
+        """The whole answer of a call that does not stream."""
+        assert self._answer is not None  # noqa: S101 - `begin` has read it
+        return self._answer
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body of a stream, as it comes.
+
+        Raises:
+            NetworkError, APITimeoutError: it broke off, or fell silent.
+        """
+        assert self._response is not None  # noqa: S101 - `begin` has it
+        try:
+            for chunk in self._response.chunks():
+                yield chunk
+        except TransportError as error:
+            raise self.failure(error) from error
+        self._complete = True
+
+    def _body(self, limit: int, *, truncate: bool = False) -> bytes:
+        assert self._response is not None  # noqa: S101 - only called with one
+        pieces: List[bytes] = []
+        size = 0
+        for chunk in self._response.chunks():
+            pieces.append(chunk)
+            size += len(chunk)
+            if size <= limit:
+                continue
+            if truncate:
+                return b"".join(pieces)[:limit]
+            raise errors.InvalidResponseError(
+                f"The answer is longer than {limit} bytes; the rest was not read.",
+                self._response.status,
+            )
+        self._complete = True
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """Give the slot back; its connection too, if the answer was read to its end."""
+        pool, transport, response = self._pool, self._transport, self._response
+        self._pool = self._transport = None
+        if pool is None or transport is None:
+            return
+        if response is not None and not self._complete:
+            finish(response.close)
+        pool.give(transport, reusable=self._complete)
+
+    def failure(self, error: TransportError) -> errors.APIError:
+        """What a transport's error means for the caller."""
+        request_id = self.headers.get("x-request-id")
+        if not error.timed_out:
+            return errors.NetworkError(
+                f"No answer from {self._client.base_url}: {error}.",
+                request_id=request_id,
+                sent=error.sent,
+            )
+        total = time.monotonic() >= self._call.deadline
+        limit = self._client.total_timeout if total else self._call.timeout
+        name = "total_timeout" if total else "timeout"
+        return errors.APITimeoutError(
+            f"No answer from {self._client.base_url} within {limit:g} s (`{name}`): {error}.",
+            request_id=request_id,
+            sent=error.sent,
+        )
+
+
+def _may_repeat(error: errors.APIError, method: str) -> bool:
+    """Whether sending the same request again is safe, and may help."""
+    if error.status_code is not None:
+        return error.status_code in _retry.RETRYABLE_STATUSES
+    if not isinstance(error, (errors.NetworkError, errors.APITimeoutError)):
+        return False
+    # Silence after a POST mostly means that the work takes longer than `timeout`: asking for
+    # it again would only start it again, where the platform knows no idempotency keys.
+    silent = isinstance(error, errors.APITimeoutError) and getattr(error, "sent", False)
+    return not (silent and method == "POST")
+
+
+def _outcome(error: errors.APIError) -> str:
+    if error.status_code is not None:
+        return str(error.status_code)
+    cause = error.__cause__
+    return str(cause) if cause is not None else error.message

@@ -1,0 +1,53 @@
+# Generated from nexusai/aio/_internal/_resource.py by scripts/unasync.py: edit that file.
+
+"""What every resource holds."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional, Type, Union
+
+from nexusai._internal import _bodies, _responses
+from nexusai._internal._client import InternalClient
+from nexusai._internal._poller import TaskPoller
+from nexusai.models import Task
+from nexusai.types import JSONObject
+
+
+class Resource:
+    """A part of the API, on one client.
+
+    The functions of a resource's module are the methods of one that is given, in place of a client, a
+    function which finds the default client at each call.
+    """
+
+    def __init__(self, client: Union[InternalClient, Callable[[], InternalClient]]) -> None:
+        self._source = client
+
+    @property
+    def _client(self) -> InternalClient:
+        source = self._source
+        return source if isinstance(source, InternalClient) else source()
+
+    def _poller(self, timeout: Optional[float] = None) -> TaskPoller:
+        return TaskPoller(self._client, poll_timeout=timeout)
+
+    def _run(self, body: JSONObject, output: Optional[Type[Any]] = None) -> Any:
+        """Invoke, wait for the end however the platform answers, and return the result."""
+        return _responses.read_output(self._finished(body), output)
+
+    def _finished(self, body: JSONObject) -> Task:
+        """Invoke, and return the task once it has ended.
+
+        The platform is asked to answer in time for this client's `timeout`: work that takes longer
+        is then waited for as a task, and not lost.
+        """
+        client = self._client
+        seconds = _bodies.server_wait(client.timeout)
+        headers = {"Prefer": f"wait={seconds}"} if seconds else None
+        task = client.fetch(Task, "POST", "/invoke", body, headers=headers)
+        return task if task.has_ended else self._poller().wait(task.task_id)
+
+    def _submit(self, body: JSONObject) -> Task:
+        """Invoke as a task, without waiting for its end."""
+        headers = {"Prefer": "respond-async"}
+        return self._client.fetch(Task, "POST", "/invoke", body, headers=headers)

@@ -1,0 +1,66 @@
+"""Whether to try again, and when. Nothing here waits or sends."""
+
+from __future__ import annotations
+
+import random
+import time
+from email.utils import parsedate_to_datetime
+from typing import Mapping, Optional
+
+from nexusai.constants import MAX_RETRY_AFTER, RETRY_BASE_DELAY, RETRY_MAX_DELAY
+
+RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+EPOCH_FROM = 10_000_000
+"""A rate limit's reset above this is a point in time, not a number of seconds from now."""
+
+
+def retry_after(headers: Mapping[str, str], body: object, *, now: Optional[float] = None) -> Optional[float]:
+    """Seconds from now after which the server wants to be asked again; None where it does not say.
+
+    `Retry-After` (seconds or a date) first, then `retry_after` in the body, then
+    `X-RateLimit-Reset` (epoch seconds, or seconds from now). What cannot be read is ignored.
+    """
+    current = time.time() if now is None else now
+    candidates = (
+        _number(headers.get("retry-after")),
+        _date(headers.get("retry-after"), current),
+        _number(body.get("retry_after")) if isinstance(body, dict) else None,
+        _reset(headers.get("x-ratelimit-reset"), current),
+    )
+    return next((max(0.0, value) for value in candidates if value is not None), None)
+
+
+def _number(value: object) -> Optional[float]:
+    try:
+        number = float(value)  # type: ignore[arg-type]  # what is no number raises
+    except (TypeError, ValueError):
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def _date(value: Optional[str], now: float) -> Optional[float]:
+    try:
+        return parsedate_to_datetime(value or "").timestamp() - now
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def _reset(value: Optional[str], now: float) -> Optional[float]:
+    number = _number(value)
+    if number is not None and number > EPOCH_FROM:
+        return number - now
+    return number
+
+
+def pause(failures: int, wanted: Optional[float], *, jitter: Optional[float] = None) -> Optional[float]:
+    """Seconds to wait before the next attempt; None when the server asks for too long a pause.
+
+    `failures` counts from 1. The wait doubles from `RETRY_BASE_DELAY` to `RETRY_MAX_DELAY` and
+    loses up to a quarter of itself by `jitter` (0–1, random when left out), so that clients which
+    failed together do not come back together. What the server asked for is never cut short.
+    """
+    spread = random.random() if jitter is None else jitter  # noqa: S311 - no secret depends on it
+    if wanted is not None:
+        return wanted * (1 + 0.1 * spread) if wanted <= MAX_RETRY_AFTER else None
+    delay = min(RETRY_BASE_DELAY * 2.0 ** min(failures - 1, 30), RETRY_MAX_DELAY)
+    return delay * (1 - 0.25 * spread)

@@ -1,0 +1,98 @@
+"""TaskPoller: wait for a task."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
+
+from nexusai import error as errors
+from nexusai._internal import _bodies, _responses
+from nexusai._internal._runtime import async_sleep
+from nexusai.models import Task
+
+if TYPE_CHECKING:
+    from nexusai._internal._responses import Answer
+    from nexusai.aio._internal._client import AsyncInternalClient
+
+OnProgress = Callable[[Task], Any]
+
+_FIRST_PAUSE = 0.05
+_PATIENCE = 0.1
+"""Between two looks at a task passes this share of its age: the end is seen at most so much late."""
+
+
+class AsyncTaskPoller:
+    """Waits for tasks: by long polling where the platform does it, else by looking again.
+
+    `poll_interval` is the longest pause between two looks, `poll_timeout` the longest wait.
+    """
+
+    def __init__(
+        self,
+        client: AsyncInternalClient,
+        poll_interval: Optional[float] = None,
+        poll_timeout: Optional[float] = None,
+    ) -> None:
+        self._client = client
+        self._poll_interval = client.poll_interval if poll_interval is None else poll_interval
+        self._poll_timeout = client.poll_timeout if poll_timeout is None else poll_timeout
+
+    async def poll(self, task_id: str) -> Dict[str, Any]:
+        """Wait until the task has ended, and return it as the platform tells it.
+
+        Raises:
+            TaskFailedError, TaskCancelledError: it ended without a result.
+            TaskTimeoutError: it did not end in time.
+        """
+        task, answer = await self._wait(task_id, None)
+        _responses.read_output(task)
+        body: Dict[str, Any] = _responses.read_json(answer)
+        return body
+
+    async def wait(self, task_id: str, on_progress: Optional[OnProgress] = None) -> Task:
+        """Wait until the task has ended in whatever way.
+
+        `on_progress(task)` is called whenever status or progress have changed.
+
+        Raises:
+            TaskTimeoutError: it did not end in time.
+        """
+        task, _ = await self._wait(task_id, on_progress)
+        return task
+
+    async def _wait(self, task_id: str, on_progress: Optional[OnProgress]) -> Tuple[Task, Answer]:
+        started = time.monotonic()
+        deadline = started + self._poll_timeout
+        reported: Optional[Tuple[str, Optional[float]]] = None
+        while True:
+            task, answer = await self._look(task_id, deadline)
+            if on_progress is not None and (task.status, task.progress) != reported:
+                reported = (task.status, task.progress)
+                on_progress(task)
+            if task.has_ended:
+                return task, answer
+            await self._pause(task, started, deadline)
+
+    async def _look(self, task_id: str, deadline: float) -> Tuple[Task, Answer]:
+        """Ask once; a platform that can holds the answer until the task ends."""
+        client = self._client
+        patience = min(client.timeout, max(0.0, deadline - time.monotonic()) + 1.0)
+        seconds = None if client.long_polls is False else _bodies.server_wait(patience)
+        headers = {"Prefer": f"wait={seconds}"} if seconds else None
+        answer = await client.send("GET", _bodies.path("tasks", task_id), headers=headers)
+        if seconds:
+            client.long_polls = "preference-applied" in answer.headers
+        return _responses.read_model(answer, Task), answer
+
+    async def _pause(self, task: Task, started: float, deadline: float) -> None:
+        now = time.monotonic()
+        if now >= deadline:
+            raise errors.TaskTimeoutError(
+                f"Task {task.task_id} is still {task.status} after {self._poll_timeout:g} s "
+                "(`poll_timeout`). It goes on: `client.tasks.wait(task_id)` waits further.",
+                task_id=task.task_id,
+                request_id=task.request_id,
+            )
+        if not self._client.long_polls:
+            pause = max(_FIRST_PAUSE, _PATIENCE * (now - started))
+            await async_sleep(min(pause, self._poll_interval, deadline - now))

@@ -1,0 +1,172 @@
+"""AsyncNexusAIClient: one attribute for each resource."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
+
+from nexusai._internal import _bodies, _responses
+from nexusai._internal._local import LocalPlatform, start_platform
+from nexusai._internal._runtime import async_in_thread
+from nexusai.aio._internal._client import AsyncInternalClient
+from nexusai.aio._internal._default import default_internal_client
+from nexusai.aio._internal._resource import AsyncResource
+from nexusai.models import Task
+
+if TYPE_CHECKING:
+    from nexusai.aio.resources.models import AsyncModelsResource
+    from nexusai.aio.resources.tasks import AsyncTasksResource
+    from nexusai.aio.resources.text import AsyncTextResource
+
+
+class AsyncNexusAIClient:
+    """A client of the Nexus AI platform.
+
+    What is left out comes from `nexusai.config`: see there for the environment variables. All times
+    are in seconds.
+
+    Args:
+        api_key: starts with `nxs_`.
+        base_url: of the API; by default a platform on this machine.
+        timeout: bounds one attempt of a call from connecting to the last byte, and on a stream each
+            silence on the wire. Work that takes longer is waited for as a task.
+        max_retries: attempts after the first; 0 means one attempt.
+        poll_interval: the longest pause between two looks at a task.
+        poll_timeout: the longest wait for a task.
+        total_timeout: bounds a whole call with its retries and pauses; no bound by default.
+        content_timeout: bounds a stream that sends nothing but heartbeats; 10 × `timeout`.
+        default_headers: sent with every request.
+        http_client: your own httpx client, used as it is: proxies, certificates, tests.
+        transport: `"httpx"`.
+
+    Raises:
+        AuthenticationError: there is no usable API key.
+        ValueError: a setting is not what it must be; the message names it.
+    """
+
+    def __init__(
+        self,
+        api_key: Optional[str] = None,
+        base_url: Optional[str] = None,
+        timeout: Optional[float] = None,
+        max_retries: Optional[int] = None,
+        *,
+        poll_interval: Optional[float] = None,
+        poll_timeout: Optional[float] = None,
+        total_timeout: Optional[float] = None,
+        content_timeout: Optional[float] = None,
+        default_headers: Optional[Mapping[str, str]] = None,
+        http_client: Any = None,
+        transport: Optional[str] = None,
+    ) -> None:
+        self._internal_client = AsyncInternalClient(
+            api_key,
+            base_url,
+            timeout,
+            max_retries,
+            poll_interval=poll_interval,
+            poll_timeout=poll_timeout,
+            total_timeout=total_timeout,
+            content_timeout=content_timeout,
+            default_headers=default_headers,
+            http_client=http_client,
+            transport=transport,
+        )
+        self._platform: Optional[LocalPlatform] = None
+
+    @classmethod
+    async def local(cls, data_dir: Union[str, Path, None] = None) -> AsyncNexusAIClient:
+        """A client of the platform on this machine, which is started if none runs.
+
+        What this call has started is stopped by `close()`, and when this process ends. `data_dir` is
+        where the platform keeps its data: by default the user's data directory.
+
+        Raises:
+            NetworkError: it cannot be started; the message says why, and what to install.
+        """
+        platform = await async_in_thread(lambda: start_platform(data_dir))
+        client = cls(platform.api_key, platform.base_url)
+        client._platform = platform
+        return client
+
+    @cached_property
+    def text(self) -> AsyncTextResource:
+        """Generate text."""
+        from nexusai.aio.resources.text import AsyncTextResource
+
+        return AsyncTextResource(self._internal_client)
+
+    @cached_property
+    def tasks(self) -> AsyncTasksResource:
+        """Look at, wait for and cancel tasks."""
+        from nexusai.aio.resources.tasks import AsyncTasksResource
+
+        return AsyncTasksResource(self._internal_client)
+
+    @cached_property
+    def models(self) -> AsyncModelsResource:
+        """What the platform can run."""
+        from nexusai.aio.resources.models import AsyncModelsResource
+
+        return AsyncModelsResource(self._internal_client)
+
+    async def invoke(
+        self,
+        task_type: str,
+        input: Mapping[str, Any],
+        *,
+        provider: Optional[str] = None,
+        model: Optional[str] = None,
+        config: Optional[Mapping[str, Any]] = None,
+    ) -> Task:
+        """Run any kind of task, and return it once it has completed, with its `output`.
+
+        Raises:
+            TaskFailedError: it ended without one.
+            TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
+        """
+        body = _bodies.invoke_body(task_type, input, provider=provider, model=model, config=config)
+        task = await AsyncResource(self._internal_client)._finished(body)
+        _responses.read_output(task)
+        return task
+
+    def with_options(self, **options: Any) -> AsyncNexusAIClient:
+        """A client that differs in these arguments of the constructor, on the same connections."""
+        return self._over(self._internal_client.with_options(**options))
+
+    @classmethod
+    def _over(cls, internal: AsyncInternalClient) -> AsyncNexusAIClient:
+        client = cls.__new__(cls)
+        client._internal_client = internal
+        client._platform = None
+        return client
+
+    async def warmup(self) -> None:
+        """Import what the first call would, and open a connection.
+
+        Raises:
+            NetworkError, APITimeoutError: the platform cannot be reached.
+        """
+        self.text, self.tasks  # noqa: B018 - for their imports
+        await self._internal_client.warmup()
+
+    async def aclose(self) -> None:
+        """Close all connections, and stop the platform if `local()` has started it."""
+        await self._internal_client.aclose()
+        if self._platform is not None:
+            await async_in_thread(self._platform.stop)
+
+    async def __aenter__(self) -> AsyncNexusAIClient:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} base_url={self._internal_client.base_url!r}>"
+
+
+def get_default_client() -> AsyncNexusAIClient:
+    """The client behind the module-level functions, made from `nexusai.config` at first use."""
+    return AsyncNexusAIClient._over(default_internal_client())

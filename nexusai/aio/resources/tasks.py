@@ -1,0 +1,146 @@
+"""Tasks: work that the platform has accepted."""
+
+from __future__ import annotations
+
+from typing import Any, AsyncIterator, Generic, Optional, Type, TypeVar
+
+from pydantic import PrivateAttr
+
+from nexusai._internal import _bodies, _responses
+from nexusai.aio._internal._client import AsyncInternalClient
+from nexusai.aio._internal._default import default_internal_client
+from nexusai.aio._internal._poller import AsyncTaskPoller, OnProgress
+from nexusai.aio._internal._resource import AsyncResource
+from nexusai.models import Page, Task
+
+T = TypeVar("T")
+
+
+class AsyncTaskHandle(Task, Generic[T]):
+    """A task that can be waited for, looked at again, and cancelled.
+
+    Its fields are those of the task as it stood when it was last looked at.
+    """
+
+    _client: AsyncInternalClient = PrivateAttr()
+    _output_model: Optional[Type[Any]] = PrivateAttr(default=None)
+
+    @classmethod
+    def of(
+        cls, task: Task, client: AsyncInternalClient, output_model: Optional[Type[Any]] = None
+    ) -> AsyncTaskHandle[Any]:
+        """A handle on `task`, whose result is an `output_model` (by default that of its type)."""
+        handle = cls.model_construct(**task.__dict__, **(task.model_extra or {}))
+        handle._request_id = task.request_id
+        handle._client = client
+        handle._output_model = output_model
+        return handle
+
+    async def refresh(self) -> AsyncTaskHandle[T]:
+        """Ask how the task stands, bring the fields up to date, and return the handle itself."""
+        path = _bodies.path("tasks", self.task_id)
+        self._take_over(await self._client.fetch(Task, "GET", path))
+        return self
+
+    async def wait(self, timeout: Optional[float] = None, on_progress: Optional[OnProgress] = None) -> T:
+        """Wait for the end, and return the result.
+
+        `timeout` in seconds, by default the client's `poll_timeout`. `on_progress(task)` is called
+        whenever status or progress have changed.
+
+        Raises:
+            TaskFailedError, TaskCancelledError: there is no result.
+            TaskTimeoutError: the task did not end in time; it goes on.
+        """
+        if not self.has_ended:
+            poller = AsyncTaskPoller(self._client, poll_timeout=timeout)
+            self._take_over(await poller.wait(self.task_id, on_progress))
+        result: T = _responses.read_output(self, self._output_model)
+        return result
+
+    async def cancel(self) -> AsyncTaskHandle[T]:
+        """Stop the work.
+
+        Raises:
+            ConflictError: the task has already ended.
+        """
+        path = _bodies.path("tasks", self.task_id, "cancel")
+        self._take_over(await self._client.fetch(Task, "POST", path))
+        return self
+
+    def _take_over(self, task: Task) -> None:
+        for name in task.model_fields_set:
+            setattr(self, name, getattr(task, name))
+        self._request_id = task.request_id
+
+
+class AsyncTasksResource(AsyncResource):
+    """`client.tasks`."""
+
+    async def get(self, task_id: str) -> AsyncTaskHandle[Any]:
+        """A task as it stands; its handle goes on from there, in whatever process it began.
+
+        Raises:
+            NotFoundError: this key has no such task.
+        """
+        task = await self._client.fetch(Task, "GET", _bodies.path("tasks", task_id))
+        return AsyncTaskHandle.of(task, self._client)
+
+    async def list(
+        self,
+        status: Optional[str] = None,
+        task_type: Optional[str] = None,
+        page: int = 1,
+        per_page: int = 20,
+    ) -> Page[Task]:
+        """A page of tasks, the newest first, of this status and type where they are given."""
+        params = {"status": status, "task_type": task_type, "page": page, "per_page": per_page}
+        return await self._client.fetch_page("tasks", Task, "/tasks", params)
+
+    async def iter(
+        self, status: Optional[str] = None, task_type: Optional[str] = None, per_page: int = 100
+    ) -> AsyncIterator[Task]:
+        """All tasks, the newest first, page by page."""
+        number = 1
+        while True:
+            page = await self.list(status, task_type, number, per_page)
+            for task in page:
+                yield task
+            if len(page) < per_page:
+                return
+            number += 1
+
+    async def wait(
+        self,
+        task_id: str,
+        timeout: Optional[float] = None,
+        on_progress: Optional[OnProgress] = None,
+    ) -> Task:
+        """Wait until a task has completed, and return it, with its `output`.
+
+        `timeout` in seconds, by default the client's `poll_timeout`. `on_progress(task)` is called
+        whenever status or progress have changed.
+
+        Raises:
+            TaskFailedError, TaskCancelledError: it ended without a result.
+            TaskTimeoutError: it did not end in time; it goes on.
+        """
+        task = await self._poller(timeout).wait(task_id, on_progress)
+        _responses.read_output(task)
+        return task
+
+    async def cancel(self, task_id: str) -> Task:
+        """Stop a task's work, and return it, cancelled.
+
+        Raises:
+            ConflictError: it has already ended.
+        """
+        return await self._client.fetch(Task, "POST", _bodies.path("tasks", task_id, "cancel"))
+
+
+_default = AsyncTasksResource(default_internal_client)
+get = _default.get
+list = _default.list  # noqa: A001 - `nexusai.tasks.list`
+iter = _default.iter  # noqa: A001 - `nexusai.tasks.iter`
+wait = _default.wait
+cancel = _default.cancel

@@ -1,0 +1,112 @@
+"""Text: generate it at once, as a task, or as a stream."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
+from nexusai._internal import _bodies
+from nexusai.aio._internal._default import default_internal_client
+from nexusai.aio._internal._resource import AsyncResource
+from nexusai.aio._internal._streaming import AsyncTextStream
+from nexusai.aio.resources.tasks import AsyncTaskHandle
+from nexusai.models import TextResponse
+from nexusai.types import Messages
+
+
+class AsyncTextResource(AsyncResource):
+    """`client.text`.
+
+    All three methods take the same arguments: `prompt`, or `messages` (the turns of a conversation,
+    `{"role": "system" | "user" | "assistant", "content": …}`), exactly one of them; `provider` and
+    `model`, which the platform chooses when they are left out; and options, which it passes on:
+    `temperature`, `max_tokens`, `top_p`, `stop`, `seed` …
+    """
+
+    async def generate(
+        self,
+        prompt: Optional[str] = None,
+        provider: Optional[str] = None,
+        model: Optional[str] = None,
+        *,
+        messages: Optional[Messages] = None,
+        temperature: Optional[float] = None,
+        max_tokens: Optional[int] = None,
+        **config: Any,
+    ) -> TextResponse:
+        """Generate text, and wait for it.
+
+            answer = client.text.generate("Name three rivers of China.")
+            print(answer.text)
+
+        Raises:
+            ValueError: not exactly one of `prompt` and `messages` is given.
+            InvalidRequestError: the platform cannot do this, or the prompt is too long
+                (`error_code` is then `CONTEXT_LENGTH_EXCEEDED`).
+            TaskFailedError: the generation failed.
+            TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
+        """
+        options = _options(temperature, max_tokens, config)
+        body = _bodies.text_body(prompt, messages, provider, model, options)
+        result: TextResponse = await self._run(body, TextResponse)
+        return result
+
+    async def generate_async(
+        self,
+        prompt: Optional[str] = None,
+        provider: Optional[str] = None,
+        model: Optional[str] = None,
+        *,
+        messages: Optional[Messages] = None,
+        temperature: Optional[float] = None,
+        max_tokens: Optional[int] = None,
+        **config: Any,
+    ) -> AsyncTaskHandle[TextResponse]:
+        """Hand the generation over as a task, and return at once.
+
+            task = client.text.generate_async("Write a long story.")
+            ...  # do something else
+            print(task.wait().text)
+
+        Raises:
+            ValueError: not exactly one of `prompt` and `messages` is given.
+            InvalidRequestError: the platform cannot do this.
+        """
+        options = _options(temperature, max_tokens, config)
+        body = _bodies.text_body(prompt, messages, provider, model, options)
+        return AsyncTaskHandle.of(await self._submit(body), self._client, TextResponse)
+
+    def stream(
+        self,
+        prompt: Optional[str] = None,
+        provider: Optional[str] = None,
+        model: Optional[str] = None,
+        *,
+        messages: Optional[Messages] = None,
+        temperature: Optional[float] = None,
+        max_tokens: Optional[int] = None,
+        **config: Any,
+    ) -> AsyncTextStream:
+        """Generate text, and read it while it comes. Nothing is sent before the first is asked for.
+
+            for chunk in client.text.stream("Tell me a story."):
+                print(chunk.get("delta", {}).get("content", ""), end="")
+
+        Raises, while it is read:
+            StreamInterruptedError: the connection broke; `.partial_text` is what had come.
+            StreamError: the generation failed.
+        """
+        options = _options(temperature, max_tokens, config)
+        body = _bodies.text_body(prompt, messages, provider, model, options, stream=True)
+        return AsyncTextStream(self._client, self._client.call("POST", "/invoke", body))
+
+
+def _options(
+    temperature: Optional[float], max_tokens: Optional[int], config: Dict[str, Any]
+) -> Dict[str, Any]:
+    return {"temperature": temperature, "max_tokens": max_tokens, **config}
+
+
+_default = AsyncTextResource(default_internal_client)
+generate = _default.generate
+generate_async = _default.generate_async
+stream = _default.stream

@@ -1,0 +1,167 @@
+"""Where every setting comes from.
+
+In order: the client's argument, `nexusai.config.<name> = …`, the environment, a `.env` file in the
+working directory or above it, the default. `.env` is read when a setting is first needed, and never
+copied into `os.environ`. Only `None` means "not given": 0 is a value.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict, Generic, Optional, TypeVar, Union, overload
+from urllib.parse import urlsplit
+
+from nexusai import constants
+
+__all__ = ["Config", "config"]
+
+T = TypeVar("T")
+
+
+def _seconds(text: Union[str, float]) -> float:
+    value = float(text)
+    if not value > 0:
+        raise ValueError
+    return value
+
+
+def _count(text: Union[str, int]) -> int:
+    if isinstance(text, (bool, float)):
+        raise ValueError
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+def _size(text: Union[str, int]) -> int:
+    value = _count(text)
+    if value == 0:
+        raise ValueError
+    return value
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain or " " in text:
+        raise ValueError
+    parts.port  # noqa: B018 - raises where it is no number
+    return text.rstrip("/")
+
+
+def _text(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError
+    return text
+
+
+class Setting(Generic[T]):
+    """One setting: its name, its environment variable, what it may be, and its default."""
+
+    def __init__(
+        self,
+        parse: Callable[[Any], T],
+        default: T,
+        expected: str,
+        *,
+        secret: bool = False,
+    ) -> None:
+        self.parse = parse
+        self.default = default
+        self.expected = expected
+        self.secret = secret
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        self.variable = f"NEXUS_{name.upper()}"
+
+    @overload
+    def __get__(self, holder: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, holder: Config, owner: type) -> T: ...
+    def __get__(self, holder: Optional[Config], owner: type) -> Union[Setting[T], T]:
+        if holder is None:
+            return self
+        return self.resolve(holder, None)
+
+    def __set__(self, holder: Config, value: Optional[T]) -> None:
+        holder._assign(self.name, None if value is None else self.checked(value, self.name))
+
+    def resolve(self, holder: Config, given: Optional[T]) -> T:
+        """The value: `given` to a client, else assigned, else from outside, else the default."""
+        if given is not None:
+            return self.checked(given, self.name)
+        assigned: Optional[T] = holder._assigned.get(self.name)
+        if assigned is not None:
+            return assigned
+        outside = os.environ.get(self.variable) or holder._dotenv().get(self.variable)
+        return self.checked(outside, self.variable) if outside else self.default
+
+    def checked(self, value: Any, source: str) -> T:
+        """`value` as this setting wants it, or an error that names `source`."""
+        try:
+            return self.parse(value)
+        except (TypeError, ValueError):
+            shown = "its value" if self.secret else repr(value)
+            raise ValueError(f"{source}: expected {self.expected}, not {shown}") from None
+
+
+class Config:
+    """The settings of clients made from now on. Assign to change one; `None` unsets it."""
+
+    api_key: Setting[Optional[str]] = Setting(_text, None, "a string", secret=True)
+    base_url = Setting(
+        _address,
+        constants.DEFAULT_BASE_URL,
+        "an address like https://host/api/v1, without user, query or fragment",
+    )
+    timeout = Setting(_seconds, constants.DEFAULT_TIMEOUT, "seconds, more than 0")
+    max_retries = Setting(_count, constants.DEFAULT_MAX_RETRIES, "a whole number, 0 or more")
+    poll_interval = Setting(_seconds, constants.DEFAULT_POLL_INTERVAL, "seconds, more than 0")
+    poll_timeout = Setting(_seconds, constants.DEFAULT_POLL_TIMEOUT, "seconds, more than 0")
+    total_timeout: Setting[Optional[float]] = Setting(_seconds, None, "seconds, more than 0")
+    content_timeout: Setting[Optional[float]] = Setting(_seconds, None, "seconds, more than 0")
+    max_connections = Setting(_size, constants.DEFAULT_MAX_CONNECTIONS, "a whole number, 1 or more")
+    max_body_bytes = Setting(_size, constants.DEFAULT_MAX_BODY_BYTES, "a whole number of bytes, 1 or more")
+
+    def __init__(self) -> None:
+        self._assigned: Dict[str, Any] = {}
+        self._file: Optional[Dict[str, Optional[str]]] = None
+        self.generation = 0
+        """Grows with every assignment, so that default clients know when they are out of date."""
+
+    def resolve(self, **given: Any) -> Dict[str, Any]:
+        """All settings, with those `given` to a client before everything else.
+
+        Raises:
+            ValueError: a value is not what its setting expects; the message names the argument
+                or the environment variable that holds it.
+        """
+        settings = {name: item for name, item in vars(Config).items() if isinstance(item, Setting)}
+        return {name: item.resolve(self, given.get(name)) for name, item in settings.items()}
+
+    def reset(self) -> None:
+        """Forget what was assigned, and read `.env` anew."""
+        self._assigned.clear()
+        self._file = None
+        self.generation += 1
+
+    def _assign(self, name: str, value: Any) -> None:
+        self._assigned[name] = value
+        self.generation += 1
+
+    def _dotenv(self) -> Dict[str, Optional[str]]:
+        if self._file is None:
+            from dotenv import dotenv_values, find_dotenv
+
+            path = find_dotenv(usecwd=True)
+            self._file = dict(dotenv_values(path)) if path else {}
+        return self._file
+
+    def __repr__(self) -> str:
+        return f"<Config base_url={self.base_url!r} api_key={'set' if self.api_key else 'not set'}>"
+
+
+config = Config()
+"""The settings of this process: `nexusai.config`."""
