@@ -27,9 +27,7 @@ RULES = {
     r"\bawait ": "",
     r"\b__a(?=enter__|exit__|iter__|next__)": "__",
     r"\baclose\b": "close",
-    r"\banext\b": "next",
-    r"\bStopAsyncIteration\b": "StopIteration",
-    r"\n@pytest\.mark\.anyio": "",
+    r"\n+pytestmark = pytest\.mark\.anyio": "",
 }
 
 

@@ -5,7 +5,6 @@ anyio is imported where it is first needed: a program that never awaits does not
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from typing import Any, Awaitable, Callable, Hashable, TypeVar
@@ -90,6 +89,8 @@ Lock = threading.Lock
 
 def async_scope() -> Any:
     """What connections may be shared within: the running event loop."""
+    import asyncio
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -1,0 +1,318 @@
+"""Ordinary calls against a server that misbehaves."""
+
+from __future__ import annotations
+
+import pytest
+from faults.server import FaultServer, completed, drop, hang, head, reply, reset, send, trickle
+
+import nexusai
+from nexusai import error as errors
+
+pytestmark = pytest.mark.anyio
+AGAIN = {"retry_after": "0"}
+
+
+async def test_the_request_says_what_was_asked(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """Text in any script, options, provider and model travel unchanged; nothing else is added."""
+    faults.plays(reply(200, completed("你好"), x_request_id="req_7"))
+    answer = await async_client.text.generate(
+        "写一首诗", "ollama", "qwen", temperature=0, seed=7, stop=["。"]
+    )
+    assert (answer.text, answer.request_id, answer.finish_reason) == ("你好", "req_7", "stop")
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == 5
+    seen = faults.requests[0]
+    assert (seen.method, seen.target) == ("POST", "/api/v1/invoke")
+    assert seen.json == {
+        "task_type": "text_generation",
+        "input": {"prompt": "写一首诗"},
+        "provider": "ollama",
+        "model": "qwen",
+        "config": {"temperature": 0, "seed": 7, "stop": ["。"]},
+    }
+    assert "写一首诗".encode() in seen.body
+    assert seen.headers["authorization"].startswith("Bearer nxs_")
+    assert seen.headers["prefer"] == "wait=4"
+    assert len(seen.headers["idempotency-key"]) == 36
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+async def test_what_may_pass_is_tried_again(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, status: int
+) -> None:
+    """Every attempt of a call carries the same idempotency key and body."""
+    faults.plays(reply(status, {"detail": "busy"}, **AGAIN), reply(200, completed()))
+    assert (await async_client.text.generate("hi")).text == "hello"
+    first, second = faults.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert first.body == second.body
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.InvalidRequestError),
+        (401, errors.AuthenticationError),
+        (403, errors.PermissionError),
+        (404, errors.NotFoundError),
+        (409, errors.ConflictError),
+        (413, errors.InvalidRequestError),
+        (415, errors.InvalidRequestError),
+        (418, errors.InvalidRequestError),
+        (501, errors.ServerError),
+        (307, errors.InvalidResponseError),
+    ],
+)
+async def test_what_will_not_pass_is_told_at_once(
+    faults: FaultServer,
+    async_client: nexusai.AsyncNexusAIClient,
+    status: int,
+    kind: type[errors.APIError],
+) -> None:
+    """One attempt; the error has all that the answer told."""
+    body = {"detail": "no such thing", "error_code": "NOPE", "timestamp": "2026-01-01T00:00:00Z"}
+    faults.plays(reply(status, body, x_request_id="req_9", location="http://127.0.0.1:1/evil"))
+    with pytest.raises(errors.APIError) as caught:
+        await async_client.tasks.get("task_1")
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status_code, error.error_code, error.request_id) == (status, "NOPE", "req_9")
+    assert error.response_body == body
+    assert len(error.attempts) == len(faults.requests) == 1
+
+
+async def test_fields_that_are_wrong_are_listed(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """422 names the fields."""
+    rows = [{"loc": ["body", "config", "temperature"], "msg": "too hot", "type": "value_error"}]
+    faults.plays(reply(422, {"detail": rows, "error_code": "VALIDATION_ERROR"}))
+    with pytest.raises(errors.ValidationError, match="config.temperature: too hot") as caught:
+        await async_client.text.generate("hi")
+    assert caught.value.errors == rows
+
+
+async def test_a_pause_that_is_too_long_is_left_to_the_caller(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """An hour is not slept through: the error says when to come back."""
+    faults.plays(reply(429, {"detail": "slow down"}, retry_after="3600"))
+    with pytest.raises(errors.RateLimitError) as caught:
+        await async_client.text.generate("hi")
+    assert caught.value.retry_after == 3600
+    assert len(faults.requests) == 1
+
+
+async def test_no_retries_means_one_attempt(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """`max_retries=0` is a value."""
+    faults.plays(reply(503, {"detail": "busy"}, **AGAIN))
+    with pytest.raises(errors.ServerError):
+        await async_client.with_options(max_retries=0).text.generate("hi")
+    assert len(faults.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        drop(),
+        reset(),
+        drop(b"HTTP/1.1 200 OK\r\ncontent-le"),
+        drop(head(200, {"content-length": "100"}), b'{"task_id"'),
+        reset(head(200, {"transfer-encoding": "chunked"}), b'5\r\n{"tas\r\n'),
+        send(b"HTTP/1.1 200\xff\r\nnonsense\r\n\r\n"),
+    ],
+)
+async def test_a_broken_connection_is_replaced(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, act: object
+) -> None:
+    """Half an answer is none."""
+    faults.plays(act, reply(200, completed()))  # type: ignore[arg-type]
+    assert (await async_client.text.generate("hi")).text == "hello"
+    assert faults.connections == 2
+
+
+async def test_all_attempts_are_told(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
+    """The error knows what became of each try."""
+    busy = reply(503, {"detail": "busy"}, x_request_id="req_1", **AGAIN)
+    faults.plays(busy, drop(), reply(502, raw=b"<html>bad gateway</html>", x_request_id="req_3"))
+    with pytest.raises(errors.ServerError, match="answered 502 without saying why") as caught:
+        await async_client.text.generate("hi")
+    outcomes = [attempt.outcome for attempt in caught.value.attempts]
+    assert outcomes[0] == "503"
+    assert outcomes[2] == "502"
+    assert "disconnected" in outcomes[1]
+    assert caught.value.attempts[0].request_id == "req_1"
+    assert "3 attempts" in str(caught.value)
+
+
+async def test_a_slow_trickle_cannot_outlast_the_timeout(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """`timeout` is a time on the wall, however busy the wire seems."""
+    faults.plays(trickle(head(200, {"content-length": "2", "x-padding": "x" * 500}), 0.05))
+    with pytest.raises(errors.APITimeoutError, match=r"within 0.5 s \(`timeout`\)"):
+        await async_client.with_options(timeout=0.5, max_retries=0).tasks.get("t")
+
+
+async def test_silence_after_a_post_is_not_asked_for_again(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """What takes longer than `timeout` would only be begun a second time."""
+    faults.plays(hang())
+    with pytest.raises(errors.APITimeoutError):
+        await async_client.with_options(timeout=0.3).text.generate("hi")
+    assert len(faults.requests) == 1
+
+
+async def test_the_total_timeout_bounds_retries_and_pauses(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """A pause that would end too late is not begun."""
+    faults.plays(reply(503, {"detail": "busy"}, retry_after="2"))
+    with pytest.raises(errors.ServerError):
+        await async_client.with_options(total_timeout=1).text.generate("hi")
+    assert len(faults.requests) == 1
+
+
+async def test_the_total_timeout_bounds_a_body(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """The error names the limit that was reached."""
+    faults.plays(trickle(head(200, {"content-length": "500"}) + b" " * 400, 0.05))
+    with pytest.raises(errors.APITimeoutError, match=r"within 0.6 s \(`total_timeout`\)"):
+        await async_client.with_options(total_timeout=0.6, max_retries=0).tasks.get("t")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(200, raw=b"<html>hello from a proxy</html>", content_type="text/html"),
+        reply(200, raw=b""),
+        reply(200, ["a", "list"]),
+        reply(200, {"status": "completed"}),
+        reply(200, raw=b'{"task_id": "\xff"}'),
+        reply(200, {"task_id": "t", "status": "completed"}),
+        reply(200, {"task_id": "t", "status": "completed", "output": {"no": "text"}}),
+    ],
+)
+async def test_an_answer_that_is_none_is_an_error(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, answer: object
+) -> None:
+    """A result is never made up."""
+    faults.plays(answer)  # type: ignore[arg-type]
+    with pytest.raises(errors.InvalidResponseError):
+        await async_client.text.generate("hi")
+    assert len(faults.requests) == 1
+
+
+async def test_a_body_that_is_too_long_is_not_sent(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """The limit is settable, and its error says so."""
+    nexusai.config.max_body_bytes = 1000
+    small = async_client.with_options()
+    with pytest.raises(errors.InvalidRequestError, match="limit is 1000") as caught:
+        await small.text.generate("长" * 400)
+    assert caught.value.error_code == "PAYLOAD_TOO_LARGE"
+    assert not faults.requests
+
+
+@pytest.mark.parametrize("given", [{}, {"prompt": "a", "messages": []}, {"prompt": " "}, {"messages": []}])
+async def test_exactly_one_of_prompt_and_messages(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, given: dict[str, object]
+) -> None:
+    """Nothing is sent for a call that cannot be meant."""
+    with pytest.raises(ValueError, match=r"prompt|messages"):
+        await async_client.text.generate(**given)  # type: ignore[arg-type]
+    assert not faults.requests
+
+
+@pytest.mark.parametrize("task_id", ["../../admin", "a/b?c#d", "%2e%2e", "任务", "a b\r\nx: y"])
+async def test_an_id_is_one_segment(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, task_id: str
+) -> None:
+    """No id reaches another address."""
+    faults.plays(reply(200, {"task_id": "t", "status": "queued"}))
+    await async_client.tasks.get(task_id)
+    path = faults.requests[0].target[len("/api/v1/tasks/") :]
+    assert "/" not in path
+    assert "?" not in path
+    assert " " not in path
+
+
+@pytest.mark.parametrize("task_id", ["", ".", "..", None, 7])
+async def test_what_is_no_id_is_refused(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, task_id: str
+) -> None:
+    """Before anything is sent."""
+    with pytest.raises(ValueError, match="expected an id"):
+        await async_client.tasks.cancel(task_id)
+    assert not faults.requests
+
+
+async def test_connections_are_used_again(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """Calls one after another share one connection, also those of `with_options`."""
+    faults.plays(*[reply(200, completed()) for _ in range(5)])
+    for _ in range(4):
+        await async_client.text.generate("hi")
+    await async_client.with_options(timeout=9).text.generate("hi")
+    assert faults.connections == 1
+
+
+async def test_a_full_pool_names_its_limit(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """Who finds no connection free is told what holds them."""
+    nexusai.config.max_connections = 1
+    async with nexusai.AsyncNexusAIClient("k", faults.base_url, timeout=0.5, max_retries=0) as narrow:
+        faults.plays(hang(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {}\n\n"))
+        stream = narrow.text.stream("hi")
+        assert await stream.__anext__() == {}
+        with pytest.raises(errors.APITimeoutError, match="All 1 connections are busy"):
+            await narrow.text.generate("hi")
+        await stream.aclose()
+        faults.plays(reply(200, completed()))
+        assert (await narrow.text.generate("hi")).text == "hello"
+
+
+async def test_the_plan_s_request_still_works(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """`InternalClient.request(method, endpoint, json, headers)` gives the answer's JSON."""
+    internal = async_client._internal_client
+    faults.plays(reply(200, {"a": 1}), reply(204, raw=b""))
+    assert await internal.request("POST", "/x", {"q": "é"}, {"X-Y": "z"}, params={"p": "ü", "n": None}) == {
+        "a": 1
+    }
+    assert await internal.request("DELETE", "/x") == {}
+    assert faults.requests[0].target == "/api/v1/x?p=%C3%BC"
+    assert faults.requests[0].headers["x-y"] == "z"
+    with pytest.raises(ValueError, match="expected a path"):
+        await internal.request("GET", "x")
+
+
+async def test_warming_up_opens_a_connection(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """Any answer will do, even that there is no such page."""
+    faults.plays(reply(404, {"detail": "Not Found"}), reply(200, {"status": "healthy"}))
+    await async_client.warmup()
+    await async_client.warmup()
+    assert [seen.target for seen in faults.requests] == ["/health", "/health"]
+    assert faults.connections == 1
+
+
+async def test_invoke_runs_any_task(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
+    """The bare task, with its output as it came."""
+    done = {"task_id": "t", "status": "completed", "output": {"x": 1}, "news": [1]}
+    faults.plays(reply(200, done))
+    task = await async_client.invoke("document_processing", {"file_id": "f"}, config={"a": 1, "b": None})
+    assert task.output == {"x": 1}
+    assert task.news == [1]  # type: ignore[attr-defined]  # a field that this client has never heard of
+    assert faults.requests[0].json["config"] == {"a": 1}

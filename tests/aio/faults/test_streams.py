@@ -1,0 +1,166 @@
+"""Streams from a server that misbehaves."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from faults.server import (
+    DONE,
+    PATIENCE,
+    STREAM_HEAD,
+    FaultServer,
+    delta,
+    drop,
+    event,
+    hang,
+    repeat,
+    reply,
+    reset,
+    stream,
+)
+
+import nexusai
+from nexusai import error as errors
+
+pytestmark = pytest.mark.anyio
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+LAST = event({"usage": USAGE, "finish_reason": "stop", "model": "m"})
+
+
+async def test_chunks_and_the_whole(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
+    """Chunks are dicts; afterwards the stream knows the whole answer."""
+    faults.plays(stream(b": ping\n\n", delta("你"), delta("好\u2028!"), LAST, DONE))
+    reading = async_client.text.stream("hi", max_tokens=5)
+    chunks = [chunk async for chunk in reading]
+    assert chunks[0] == {"delta": {"content": "你"}}
+    assert (reading.response.text, reading.response.finish_reason) == ("你好\u2028!", "stop")
+    assert reading.response.usage is not None
+    assert reading.response.usage.total_tokens == 3
+    assert (reading.request_id, reading.task_id) == ("req_s", "task_s")
+    assert faults.requests[0].json["stream"] is True
+    assert faults.requests[0].json["config"] == {"max_tokens": 5}
+
+
+async def test_deltas(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
+    """Only the text."""
+    faults.plays(stream(event({"delta": {"role": "assistant"}}), delta("a"), delta("b"), LAST, DONE))
+    reading = async_client.text.stream("hi")
+    assert [text async for text in reading.text_deltas] == ["a", "b"]
+    assert reading.response.text == "ab"
+
+
+async def test_the_rest_can_be_read_at_once(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """`response` before the end says what to do."""
+    faults.plays(stream(delta("a"), delta("b"), DONE))
+    async with async_client.text.stream("hi") as reading:
+        await reading.__anext__()
+        with pytest.raises(errors.StreamError, match="has not been read to its end") as caught:
+            reading.response  # noqa: B018
+        assert caught.value.partial_text == "a"
+        assert (await reading.read()).text == "ab"
+
+
+@pytest.mark.parametrize("end", [drop, reset])
+async def test_a_cut_stream_never_passes_for_a_whole_one(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, end: type
+) -> None:
+    """Without [DONE] the answer is not whole, however politely it ends."""
+    faults.plays(end(STREAM_HEAD, delta("half of"), LAST))
+    reading = async_client.text.stream("hi")
+    with pytest.raises(errors.StreamInterruptedError) as caught:
+        await reading.read()
+    assert (caught.value.task_id, caught.value.request_id) == ("task_s", "req_s")
+    assert caught.value.partial_text in ("half of", "")  # a reset may overtake what was sent before
+    assert reading.text == caught.value.partial_text
+
+
+async def test_an_error_event(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
+    """The platform's own word for it, and the text so far."""
+    failure = {"error": {"code": "MODEL_CRASHED", "message": "the model is gone"}}
+    faults.plays(stream(delta("a"), event(failure)))
+    with pytest.raises(errors.StreamError, match="the model is gone") as caught:
+        await async_client.text.stream("hi").read()
+    assert (caught.value.error_code, caught.value.partial_text) == ("MODEL_CRASHED", "a")
+    assert not isinstance(caught.value, errors.StreamInterruptedError)
+
+
+@pytest.mark.parametrize("data", ["not json", "[1]", "17"])
+async def test_a_chunk_that_is_none(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, data: str
+) -> None:
+    """Nothing is skipped silently."""
+    faults.plays(stream(event(data), DONE))
+    with pytest.raises(errors.InvalidResponseError, match="Expected a JSON object"):
+        await async_client.text.stream("hi").read()
+
+
+async def test_a_refusal_is_the_error_it_is(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """What is wrong before the first byte has its status; what may pass is tried again."""
+    faults.plays(reply(503, {"detail": "busy"}, retry_after="0"), reply(401, {"detail": "Invalid API key"}))
+    with pytest.raises(errors.AuthenticationError, match="Invalid API key"):
+        await async_client.text.stream("hi").read()
+    first, second = faults.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+
+
+async def test_leaving_early_hangs_up(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
+    """The platform sees it, and can stop generating."""
+    faults.plays(hang(STREAM_HEAD, delta("a"), delta("b")))
+    async with async_client.text.stream("hi") as reading:
+        async for chunk in reading:
+            assert json.dumps(chunk)
+            break
+    assert faults.hung_up.wait(PATIENCE)
+    faults.plays(stream(DONE))
+    assert (await async_client.text.stream("again").read()).text == ""
+
+
+async def test_silence(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
+    """`timeout` bounds each silence on the wire."""
+    faults.plays(hang(STREAM_HEAD, delta("a")))
+    with pytest.raises(errors.APITimeoutError, match="within 0.4 s"):
+        await async_client.with_options(timeout=0.4).text.stream("hi").read()
+    assert faults.hung_up.wait(PATIENCE)
+
+
+async def test_heartbeats_are_no_content(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """A stream that is only kept warm is given up after `content_timeout`."""
+    faults.plays(repeat(b": ping\n\n", 0.05, first=STREAM_HEAD + delta("a")))
+    patient = async_client.with_options(timeout=5, content_timeout=0.4)
+    with pytest.raises(errors.APITimeoutError, match="Only heartbeats") as caught:
+        await patient.text.stream("hi").read()
+    assert caught.value.partial_text == "a"  # type: ignore[attr-defined]
+    assert faults.hung_up.wait(PATIENCE)
+
+
+async def test_the_total_timeout_bounds_a_stream(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """However lively it is."""
+    faults.plays(repeat(delta("a"), 0.05, first=STREAM_HEAD))
+    with pytest.raises(errors.APITimeoutError, match="`total_timeout`"):
+        await async_client.with_options(total_timeout=0.5).text.stream("hi").read()
+
+
+async def test_the_plan_s_stream_still_works(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """`InternalClient.stream(method, endpoint, json)` iterates over the chunks."""
+    faults.plays(stream(delta("a"), DONE))
+    body = {"task_type": "text_generation", "input": {"prompt": "hi"}, "stream": True}
+    chunks = [chunk async for chunk in async_client._internal_client.stream("POST", "/invoke", body)]
+    assert chunks == [{"delta": {"content": "a"}}]
+
+
+async def test_an_endless_line_is_cut(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
+    """Memory is bounded whatever comes."""
+    faults.plays(drop(STREAM_HEAD, b"data: ", *[b"x" * 2**20] * 9))
+    with pytest.raises(errors.InvalidResponseError, match="longer than"):
+        await async_client.text.stream("hi").read()

@@ -1,0 +1,161 @@
+# Generated from tests/aio/faults/test_tasks.py by scripts/unasync.py: edit that file.
+
+"""Tasks on servers that long-poll, and on servers that have never heard of it."""
+
+from __future__ import annotations
+
+import pytest
+from faults.server import FaultServer, completed, drop, reply
+
+import nexusai
+from nexusai import error as errors
+
+QUEUED = reply(202, {"task_id": "task_1", "status": "queued"})
+
+
+def running(progress: float) -> object:
+    return reply(200, {"task_id": "task_1", "status": "running", "progress": progress})
+
+
+def test_an_answer_that_comes_later_is_waited_for(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """A 202 to a call that wanted its result at once is not the end; neither is an unknown status."""
+    faults.plays(
+        QUEUED,
+        reply(200, {"task_id": "task_1", "status": "warming_up"}),
+        running(40),  # type: ignore[arg-type]
+        reply(200, completed("late")),
+    )
+    assert (client.text.generate("hi")).text == "late"
+    assert [seen.target for seen in faults.requests[1:]] == ["/api/v1/tasks/task_1"] * 3
+    assert "prefer" in faults.requests[1].headers
+    assert "prefer" not in faults.requests[2].headers, "this server does not long-poll"
+
+
+def test_long_polling_asks_again_at_once(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """A server that says that it waits is asked to."""
+    held = reply(202, {"task_id": "task_1", "status": "running"}, preference_applied="wait=4")
+    faults.plays(QUEUED, held, held, reply(200, completed("late"), preference_applied="wait=4"))
+    assert (client.text.generate("hi")).text == "late"
+    assert [seen.headers.get("prefer") for seen in faults.requests] == ["wait=4"] * 4
+
+
+def test_a_handle(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Submitted, looked at, waited for, with its progress."""
+    faults.plays(QUEUED, running(10), running(10), running(60), reply(200, completed("done")))  # type: ignore[arg-type]
+    handle = client.text.generate_async("hi")
+    assert (handle.task_id, handle.status) == ("task_1", "queued")
+    assert faults.requests[0].headers["prefer"] == "respond-async"
+    assert (handle.refresh()).progress == 10
+    seen = []
+    answer = handle.wait(on_progress=lambda task: seen.append((task.status, task.progress)))
+    assert answer.text == "done"
+    assert seen == [("running", 10.0), ("running", 60.0), ("completed", None)]
+    assert handle.has_ended
+    assert (handle.wait()).text == "done"
+    assert len(faults.requests) == 5, "what has ended is not asked for again"
+
+
+def test_a_task_that_has_ended_at_once(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """A server may answer a submission with the result."""
+    faults.plays(reply(200, completed("quick")))
+    handle = client.text.generate_async(messages=[{"role": "user", "content": "hi"}])
+    assert (handle.wait()).text == "quick"
+    assert faults.requests[0].json["input"] == {"messages": [{"role": "user", "content": "hi"}]}
+
+
+def test_failure(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """The task's own words."""
+    failed = {"task_id": "t", "status": "failed", "error": {"code": "OUT_OF_MEMORY", "message": "no room"}}
+    faults.plays(QUEUED, reply(200, failed, x_request_id="req_4"), reply(200, {**failed, "error": None}))
+    with pytest.raises(errors.TaskFailedError, match="no room") as caught:
+        client.text.generate("hi")
+    assert (caught.value.error_code, caught.value.request_id) == ("OUT_OF_MEMORY", "req_4")
+    assert caught.value.task.status == "failed"
+    with pytest.raises(errors.TaskFailedError, match="gave no reason"):
+        client.tasks.wait("t")
+
+
+def test_cancelling(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """A cancelled task has no result."""
+    cancelled = {"task_id": "task_1", "status": "cancelled"}
+    faults.plays(QUEUED, reply(200, cancelled), reply(200, cancelled), reply(409, {"detail": "ended"}))
+    handle = client.text.generate_async("hi")
+    handle.cancel()
+    assert faults.requests[1].target == "/api/v1/tasks/task_1/cancel"
+    with pytest.raises(errors.TaskCancelledError):
+        handle.wait()
+    assert (client.tasks.cancel("task_1")).status == "cancelled"
+    with pytest.raises(errors.ConflictError):
+        client.tasks.cancel("task_1")
+
+
+def test_patience_ends(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """The task is not lost: its id is on the error."""
+    faults.plays(QUEUED, *[running(1)] * 50)  # type: ignore[list-item]
+    with pytest.raises(errors.TaskTimeoutError, match="still running after 0.3 s") as caught:
+        client.with_options(poll_timeout=0.3).text.generate("hi")
+    assert caught.value.task_id == "task_1"
+
+
+def test_a_look_that_fails_is_repeated(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """A task is not given up because one look at it went wrong."""
+    busy = reply(503, {"detail": "busy"}, retry_after="0")
+    faults.plays(busy, drop(), reply(200, completed("there")))
+    task = client.tasks.wait("task_1", timeout=9)
+    assert task.output is not None
+    assert task.output["text"] == "there"
+
+
+def test_any_task_knows_its_result(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """A handle from `tasks.get` gives what its type gives, or the bare output."""
+    other = {"task_id": "t", "status": "completed", "task_type": "made_up", "output": {"x": 1}}
+    faults.plays(reply(200, completed("typed")), reply(200, other))
+    assert ((client.tasks.get("a")).wait()).text == "typed"
+    assert (client.tasks.get("b")).wait() == {"x": 1}
+
+
+def test_listing(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """A page is a list that knows where it stands; older servers answer with a bare array."""
+    rows = [{"task_id": f"t{n}", "status": "queued"} for n in range(2)]
+    whole = {"tasks": rows, "total": 3, "page": 1, "per_page": 2, "pages": 2}
+    faults.plays(
+        reply(200, whole, x_request_id="req_p"),
+        reply(200, rows),
+        reply(200, {"tasks": "none"}),
+        reply(200, {"tasks": [{}]}),
+    )
+    page = client.tasks.list(status="queued", per_page=2)
+    assert [task.task_id for task in page] == ["t0", "t1"]
+    assert (page.total, page.pages, page.per_page, page.request_id) == (3, 2, 2, "req_p")
+    assert faults.requests[0].target == "/api/v1/tasks?status=queued&page=1&per_page=2"
+    assert len(client.tasks.list()) == 2
+    for _ in range(2):
+        with pytest.raises(errors.InvalidResponseError):
+            client.tasks.list()
+
+
+def test_iterating(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Page by page, to the last."""
+    rows = [{"task_id": f"t{n}", "status": "queued"} for n in range(3)]
+    faults.plays(reply(200, {"tasks": rows[:2]}), reply(200, {"tasks": rows[2:]}))
+    found = [task.task_id for task in client.tasks.iter(per_page=2)]
+    assert found == ["t0", "t1", "t2"]
+
+
+def test_models(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """What can be asked for."""
+    row = {"id": "qwen", "object": "model", "owned_by": "local", "task_types": ["text_generation"]}
+    faults.plays(reply(200, {"object": "list", "data": [row]}))
+    (model,) = client.models.list()
+    assert (model.id, model.owned_by, model.task_types) == ("qwen", "local", ["text_generation"])
+
+
+def test_the_plan_s_poller_still_works(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """`TaskPoller(client).poll(task_id)` gives the task as the platform tells it."""
+    from nexusai._internal._poller import TaskPoller
+
+    poller = TaskPoller(client._internal_client, poll_interval=0.01, poll_timeout=5)
+    faults.plays(running(1), reply(200, completed("x")), reply(200, {"task_id": "t", "status": "failed"}))  # type: ignore[arg-type]
+    assert (poller.poll("task_1"))["output"]["text"] == "x"
+    with pytest.raises(errors.TaskFailedError):
+        poller.poll("t")
