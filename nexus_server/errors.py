@@ -43,13 +43,19 @@ class ContextLengthExceeded(InvalidRequest):
 
     error_code = "CONTEXT_LENGTH_EXCEEDED"
 
-    def __init__(self, *, limit: int, size: int) -> None:
-        """`limit` and `size` in tokens."""
+    def __init__(self, *, limit: int | None = None, size: int | None = None) -> None:
+        """`limit` and `size` in tokens, as far as the provider tells them."""
+        known = {"limit": limit, "size": size}
         super().__init__(
-            f"The prompt has {size} tokens, and the model's context holds {limit}: shorten it, "
-            "or choose a model with a larger context.",
-            extra={"limit": limit, "size": size},
+            _overflow_sentence(limit, size),
+            extra={name: tokens for name, tokens in known.items() if tokens is not None},
         )
+
+
+def _overflow_sentence(limit: int | None, size: int | None) -> str:
+    has = f"has {size} tokens" if size is not None else "is too long"
+    holds = f", and the model's context holds {limit}" if limit is not None else " for the model"
+    return f"The prompt {has}{holds}: shorten it, or choose a model with a larger context."
 
 
 class Unauthorized(PlatformError):
@@ -80,3 +86,19 @@ class Unavailable(PlatformError):
     """503: a provider, a model or the platform itself cannot answer now."""
 
     status, error_code = 503, "SERVICE_UNAVAILABLE"
+
+
+class TaskCancelled(Conflict):
+    """409: the task was cancelled while its answer was waited for."""
+
+    error_code = "TASK_CANCELLED"
+
+
+class RateLimited(PlatformError):
+    """429: too much was asked, here or at the provider; `retry_after` says when to come back."""
+
+    status, error_code = 429, "RATE_LIMIT_EXCEEDED"
+
+
+class StartupError(Exception):
+    """The server cannot start. The message is one sentence for the person who started it."""

@@ -28,6 +28,9 @@ class UpstreamSettings(BaseModel):
     models: dict[str, str] = Field(default_factory=dict)
     """The names callers use → the provider's own names. Empty: whatever it lists itself."""
     timeout: float = 600.0
+    """Seconds of silence after which the provider is given up."""
+    max_retries: int = Field(default=2, ge=0)
+    """Further attempts, before the first word of an answer, when it is busy or out of reach."""
 
 
 class ServerSettings(BaseSettings):
@@ -43,6 +46,8 @@ class ServerSettings(BaseSettings):
 
     models_dir: Path = Field(default_factory=lambda: user_cache_path("nexusai") / "models")
     """Where local models are kept; a file put there by hand under its catalogue name is used."""
+    local: bool = True
+    """Offer the models of this machine, where `nexus-ai-sdk[local]` is installed."""
     auto_pull: bool = True
     """Fetch the smallest model at start when there is none at all."""
     context_length: int = Field(default=4096, ge=256)

@@ -1,0 +1,41 @@
+"""The application: routers, error handlers, middleware, and the services behind them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from nexus_server import routes
+from nexus_server.providers.base import Provider
+from nexus_server.routes.middleware import BodyLimitMiddleware, RequestIdMiddleware
+from nexus_server.routes.responses import install_error_handlers
+from nexus_server.routes.schemas import ErrorBody
+from nexus_server.services.platform import open_platform
+from nexus_server.settings import ServerSettings
+
+
+def create_app(settings: ServerSettings, providers: Sequence[Provider] | None = None) -> FastAPI:
+    """The platform as an ASGI application; `providers` replaces those that the settings name."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_platform(settings, providers) as platform:
+            app.state.platform = platform
+            yield
+
+    app = FastAPI(
+        title="Nexus AI",
+        summary="Text, images, speech, files, sessions, knowledge bases and embeddings.",
+        version="1",
+        lifespan=lifespan,
+        responses={"default": {"model": ErrorBody, "description": "An error"}},
+    )
+    install_error_handlers(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
+    app.add_middleware(RequestIdMiddleware)
+    app.include_router(routes.public)
+    app.include_router(routes.api)
+    return app

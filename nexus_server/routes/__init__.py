@@ -1,0 +1,17 @@
+"""The HTTP face: one module per resource, and what they share."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+
+from nexus_server.auth import require_caller
+from nexus_server.routes import health, invoke, models, tasks
+
+# A new route is put into one of these; all of `api` asks for a key.
+api = APIRouter(prefix="/api/v1", dependencies=[Depends(require_caller)])
+for _module in (invoke, tasks, models):
+    api.include_router(_module.router)
+
+public = health.router
+
+__all__ = ["api", "public"]

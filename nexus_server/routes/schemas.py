@@ -1,0 +1,125 @@
+"""What requests look like, and how a task is told."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from nexus_server.store.clock import iso
+from nexus_server.store.tasks import TaskRecord
+
+TaskType = Literal[
+    "text_generation",
+    "image_generation",
+    "speech_to_text",
+    "text_to_speech",
+    "document_processing",
+]
+TaskStatus = Literal["queued", "running", "completed", "failed", "cancelled"]
+
+
+class InvokeBody(BaseModel):
+    """The body of `POST /invoke`. Unknown fields are ignored."""
+
+    task_type: TaskType
+    input: dict[str, Any]
+    provider: str | None = Field(default=None, max_length=255)
+    model: str | None = Field(default=None, max_length=255)
+    config: dict[str, Any] | None = None
+    stream: bool = False
+
+
+class Message(BaseModel):
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class TextInput(BaseModel):
+    """The input of a text generation: a prompt or messages."""
+
+    prompt: str | None = Field(default=None, min_length=1)
+    messages: list[Message] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> TextInput:
+        if (self.prompt is None) == (self.messages is None):
+            raise ValueError("give either `prompt` or `messages`")
+        return self
+
+
+class TaskError(BaseModel):
+    """Why a task failed."""
+
+    code: str
+    message: str
+
+
+class TaskBody(BaseModel):
+    """A task."""
+
+    task_id: str
+    status: TaskStatus
+    task_type: TaskType
+    created_at: str
+    started_at: str | None = None
+    finished_at: str | None = None
+    output: dict[str, Any] | None = None
+    error: TaskError | None = None
+
+
+class TaskPage(BaseModel):
+    """A page of tasks, newest first."""
+
+    tasks: list[TaskBody]
+    total: int
+    page: int
+    per_page: int
+    pages: int
+
+
+class InvokeOutput(BaseModel):
+    """A task that ended in time."""
+
+    task_id: str
+    status: Literal["completed"]
+    output: dict[str, Any]
+
+
+class InvokeAccepted(BaseModel):
+    """A task that goes on."""
+
+    task_id: str
+    status: TaskStatus
+    message: str
+    status_poll_url: str
+
+
+class ErrorBody(BaseModel):
+    """What every error looks like."""
+
+    detail: str | list[dict[str, Any]]
+    error_code: str
+    timestamp: str
+
+
+def task_body(record: TaskRecord) -> dict[str, Any]:
+    """A task as the wire tells it; what is not there yet is left out."""
+    moments = {
+        name: iso(moment)
+        for name in ("created_at", "started_at", "finished_at")
+        if (moment := getattr(record, name)) is not None
+    }
+    body: dict[str, Any] = {
+        "task_id": record.id,
+        "status": record.status,
+        "task_type": record.task_type,
+        **moments,
+    }
+    if record.output is not None:
+        body["output"] = record.output
+    if record.error is not None:
+        body["error"] = {name: said for name, said in record.error.items() if name != "status"}
+    return body

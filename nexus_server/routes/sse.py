@@ -1,0 +1,98 @@
+"""Server-sent events: a stream on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from nexus_server.errors import PlatformError
+from nexus_server.routes.responses import encode, platform_error_answer
+from nexus_server.services.streams import StreamEnd, StreamItem, TextStream
+from nexus_server.store.tasks import TaskRecord
+
+_DONE = b"data: [DONE]\n\n"
+_PING = b": ping\n\n"
+_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+def event(data: object) -> bytes:
+    """One event."""
+    return b"data: " + encode(data) + b"\n\n"
+
+
+def frame(item: StreamItem, task_id: str) -> bytes:
+    """The bytes of a piece of text, or of the end. Only a good end is followed by `[DONE]`."""
+    if isinstance(item, str):
+        return event({"delta": {"content": item}})
+    if item.error is not None:
+        error = item.error
+        return event({"error": {**error.extra, "code": error.code, "message": error.detail}})
+    output = item.output or {}
+    last = {name: output.get(name) for name in ("usage", "finish_reason", "model")}
+    return event({**last, "task_id": task_id}) + _DONE
+
+
+def replay(task: TaskRecord, headers: Mapping[str, str]) -> Response:
+    """A completed stream once more, its text in one piece."""
+    output = task.output or {}
+    text = frame(output["text"], task.id) if output.get("text") else b""
+    body = text + frame(StreamEnd(output=output), task.id)
+    return Response(body, headers={**_HEADERS, **headers})
+
+
+class EventStreamResponse(Response):
+    """Sends a stream as it comes, and stops it as soon as its reader is gone.
+
+    The status is decided when the first piece is there, so a failure before it is a real error
+    status; unless that takes longer than a heartbeat.
+    """
+
+    def __init__(self, stream: TextStream, *, heartbeat: float, headers: Mapping[str, str]) -> None:
+        super().__init__(headers={**_HEADERS, **headers})
+        del self.headers["content-length"]
+        self._stream = stream
+        self._heartbeat = heartbeat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        watcher = asyncio.create_task(self._watch(receive))
+        try:
+            items = await self._stream.next(self._heartbeat)
+            if error := _early_error(items):
+                refusal = platform_error_answer(error, task_id=self._stream.task_id)
+                refusal.headers["X-Task-ID"] = self._stream.task_id
+                await refusal(scope, receive, send)
+                return
+            await self._send_all(items, send)
+        finally:
+            self._stream.abandon()  # of no effect on a stream that has ended
+            watcher.cancel()
+
+    async def _send_all(self, items: list[StreamItem], send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        more = True
+        while more:
+            more = not items or isinstance(items[-1], str)
+            body = b"".join(frame(item, self._stream.task_id) for item in items) or _PING
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+            if more:
+                items = await self._stream.next(self._heartbeat)
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._stream.abandon()
+
+
+def _early_error(items: list[StreamItem]) -> PlatformError | None:
+    """The error of a stream that failed before its first piece."""
+    first = items[0] if items else None
+    return first.error if isinstance(first, StreamEnd) else None

@@ -1,0 +1,1 @@
+"""What the platform does, without any HTTP in it."""

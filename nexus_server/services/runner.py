@@ -1,0 +1,57 @@
+"""Runs queued tasks: what the engine calls, once for each attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from nexus_server.errors import PlatformError, Unavailable
+from nexus_server.providers.registry import ProviderRegistry
+from nexus_server.services.generation import generate_text
+from nexus_server.services.tasks import TaskService
+
+_logger = logging.getLogger(__name__)
+
+
+class TaskRunner:
+    """Brings a task to its end. Only a shutdown may interrupt it and leave the task open."""
+
+    def __init__(self, tasks: TaskService, registry: ProviderRegistry, *, concurrency: int) -> None:
+        self._tasks = tasks
+        self._registry = registry
+        # The engine claims about as many; two claimers at once may claim a few more.
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def run(self, task_id: str) -> None:
+        """One attempt at the task."""
+        async with self._slots:
+            record = await self._tasks.begin(task_id)
+            if record is None:
+                return
+            # The work is interrupted when the task is cancelled; writing how it ended never is.
+            work = asyncio.create_task(generate_text(self._registry, record))
+            self._tasks.track(task_id, work)
+            try:
+                await asyncio.wait([work])
+            finally:
+                work.cancel()  # of no effect, unless a shutdown interrupts this very wait
+            await self._settle(task_id, work)
+
+    async def _settle(self, task_id: str, work: asyncio.Task[dict[str, Any]]) -> None:
+        error = work_error(work, task_id)
+        if error is None:
+            await self._tasks.complete(task_id, work.result())
+        else:
+            await self._tasks.fail(task_id, error)  # of no effect on a cancelled task
+
+
+def work_error(work: asyncio.Task[Any], task_id: str) -> PlatformError | None:
+    """What a caller may know of a failure; what is a bug goes to the log."""
+    if work.cancelled():
+        return Unavailable("The work was interrupted.")
+    error = work.exception()
+    if error is None or isinstance(error, PlatformError):
+        return error
+    _logger.error("Task %s failed", task_id, exc_info=error)
+    return PlatformError("The platform failed to do this; its log says why.")

@@ -1,0 +1,115 @@
+"""Streams: generations that one reader follows while they are made."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from nexus_server.errors import PlatformError, TaskCancelled, Unavailable
+from nexus_server.providers.registry import ProviderRegistry
+from nexus_server.services.generation import generate_text
+from nexus_server.services.runner import work_error
+from nexus_server.services.tasks import TaskService
+from nexus_server.store.tasks import TaskRecord
+
+_BUFFERED_PIECES = 256  # a reader that is farther behind than this slows the generation down
+
+
+@dataclass(frozen=True)
+class StreamEnd:
+    """How a stream ended: with the task's output, or with an error."""
+
+    output: dict[str, Any] | None = None
+    error: PlatformError | None = None
+
+
+StreamItem = str | StreamEnd
+
+
+class TextStream:
+    """One generation and its one reader.
+
+    The end of the task is written by a task of our own, which nothing interrupts: a reader that
+    goes away, at whatever moment, leaves nothing half done.
+    """
+
+    def __init__(self, tasks: TaskService, registry: ProviderRegistry, record: TaskRecord) -> None:
+        self.task_id = record.id
+        self._tasks = tasks
+        self._items: asyncio.Queue[StreamItem] = asyncio.Queue()
+        self._read = asyncio.Event()
+        self._stopped_by: PlatformError | None = None
+        self._work = asyncio.create_task(generate_text(registry, record, self._emit))
+        tasks.track(record.id, self._work)
+        self.ended = asyncio.create_task(self._conclude())
+
+    async def next(self, seconds: float) -> list[StreamItem]:
+        """Everything that is ready, waiting for the first of it; empty after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                items = [await self._items.get()]
+        except TimeoutError:
+            return []
+        while not self._items.empty():
+            items.append(self._items.get_nowait())
+        self._read.set()
+        return items
+
+    def abandon(self) -> None:
+        """The reader is gone: stop the generation. The task ends as cancelled."""
+        self._work.cancel()
+
+    def shut_down(self) -> None:
+        """The server stops: end with an error that says so."""
+        self._stopped_by = Unavailable(
+            "The server was stopped before the answer was complete.", error_code="SERVER_SHUTDOWN"
+        )
+        self._work.cancel()
+
+    async def _emit(self, text: str) -> None:
+        self._items.put_nowait(text)
+        while self._items.qsize() >= _BUFFERED_PIECES:
+            self._read.clear()
+            await self._read.wait()
+
+    async def _conclude(self) -> None:
+        await asyncio.wait([self._work])
+        self._items.put_nowait(await self._settle())
+
+    async def _settle(self) -> StreamEnd:
+        if self._work.cancelled() and self._stopped_by is None:
+            await self._tasks.end(self.task_id, "cancelled", detail="the reader went away")
+            return StreamEnd(error=TaskCancelled("The task was cancelled."))
+        error = self._stopped_by or work_error(self._work, self.task_id)
+        if error is not None:
+            await self._tasks.fail(self.task_id, error)
+            return StreamEnd(error=error)
+        output = self._work.result()
+        if not await self._tasks.complete(self.task_id, output):
+            return StreamEnd(error=TaskCancelled("The task was cancelled."))
+        return StreamEnd(output=output)
+
+
+class StreamDesk:
+    """The streams that are open now."""
+
+    def __init__(self, tasks: TaskService, registry: ProviderRegistry) -> None:
+        self._tasks = tasks
+        self._registry = registry
+        self._open: set[TextStream] = set()
+
+    def start(self, record: TaskRecord) -> TextStream:
+        """Begin to generate what an accepted stream task asks for."""
+        stream = TextStream(self._tasks, self._registry, record)
+        self._open.add(stream)
+        stream.ended.add_done_callback(lambda _: self._open.discard(stream))
+        return stream
+
+    async def shut_down(self) -> None:
+        """End every open stream with an error, and wait until that is recorded."""
+        ending = [stream.ended for stream in self._open]
+        for stream in self._open:
+            stream.shut_down()
+        if ending:
+            await asyncio.wait(ending, timeout=1)

@@ -1,0 +1,225 @@
+"""Tasks: accepting them, telling about them, ending them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from nexus_server.engine import TaskEngine
+from nexus_server.errors import Conflict, NotFound, PlatformError
+from nexus_server.services.waiting import Waiters
+from nexus_server.store import idempotency
+from nexus_server.store import tasks as store
+from nexus_server.store.clock import now_ms
+from nexus_server.store.database import Database
+from nexus_server.store.idempotency import IdempotencyKey
+from nexus_server.store.tables import OPEN_STATUSES, tasks
+from nexus_server.store.tasks import TaskRecord
+
+# An error of these statuses says nothing about the request, so a retry with the same
+# idempotency key runs anew instead of being told the same failure for a day.
+_PASSING_FAILURES = (429, 503)
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """What a caller wants done."""
+
+    api_key_id: str
+    task_type: str
+    provider: str
+    model: str
+    input: dict[str, Any]
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The task that answers a request: a new one, or the one its idempotency key stands for."""
+
+    task: TaskRecord
+    replayed: bool = False
+
+
+class TaskService:
+    """The only place that changes a task's status."""
+
+    def __init__(self, database: Database, engine: TaskEngine) -> None:
+        self._database = database
+        self._engine = engine
+        self._running: dict[str, asyncio.Task[Any]] = {}
+        self.idle = asyncio.Event()
+        """Set while nobody works on any task."""
+        self.idle.set()
+        # Long-polls are let go when a shutdown begins; a held `/invoke` may stay until its end.
+        self.polls = Waiters()
+        self.holds = Waiters()
+
+    async def accept(self, new: NewTask, key: IdempotencyKey | None = None) -> Accepted:
+        """Queue a task. Its row, history, idempotency key and queue entry are one transaction.
+
+        Raises:
+            Conflict: the idempotency key was used for another body.
+        """
+        accepted = await self._admit(new, key, streamed=False)
+        if not accepted.replayed:
+            self._engine.nudge()
+        return accepted
+
+    async def accept_stream(self, new: NewTask, key: IdempotencyKey | None = None) -> Accepted:
+        """Record a task that runs within its request. A replayed one has completed.
+
+        Raises:
+            Conflict: the key was used for another body, or its stream is still running.
+        """
+        return await self._admit(new, key, streamed=True)
+
+    async def get(self, api_key_id: str, task_id: str) -> TaskRecord:
+        """The caller's task.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+        """
+        async with self._database.read() as connection:
+            record = await store.get(connection, task_id)
+        if record is None or record.api_key_id != api_key_id:
+            raise NotFound("There is no task of this id.")
+        return record
+
+    async def list(
+        self, api_key_id: str, *, status: str | None, task_type: str | None, limit: int, skip: int
+    ) -> tuple[list[TaskRecord], int]:
+        """A page of the caller's tasks, newest first, and their number."""
+        conditions = [tasks.c.api_key_id == api_key_id]
+        if status:
+            conditions.append(tasks.c.status == status)
+        if task_type:
+            conditions.append(tasks.c.task_type == task_type)
+        async with self._database.read() as connection:
+            return await store.page(connection, conditions, limit=limit, skip=skip)
+
+    async def wait(self, api_key_id: str, task_id: str, seconds: float, waiters: Waiters) -> TaskRecord:
+        """The caller's task when it has ended, or as it stands after `seconds`."""
+        with waiters.watch(task_id) as ended:
+            record = await self.get(api_key_id, task_id)
+            if record.ended or seconds <= 0:
+                return record
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await ended.wait()
+        return await self.get(api_key_id, task_id)
+
+    async def cancel(self, api_key_id: str, task_id: str) -> TaskRecord:
+        """Cancel the caller's task; what it does stops at once.
+
+        Raises:
+            NotFound: there is no such task.
+            Conflict: it has ended.
+        """
+        record = await self.get(api_key_id, task_id)
+        if not await self.end(task_id, "cancelled", detail="cancelled by the caller"):
+            record = await self.get(api_key_id, task_id)
+            raise Conflict(f"The task has already ended: it is {record.status}.")
+        if not self.stop(task_id) and not record.streamed:
+            await self._engine.cancel(task_id)
+        return await self.get(api_key_id, task_id)
+
+    async def begin(self, task_id: str) -> TaskRecord | None:
+        """Mark a task as running; None when it has ended, so that nothing is left to do."""
+        async with self._database.write() as connection:
+            record = await store.get(connection, task_id)
+            if record is None:
+                return None
+            again = "run again: the server stopped" if record.status == "running" else None
+            started = await store.change_status(
+                connection, task_id, source=OPEN_STATUSES, target="running", detail=again
+            )
+        return record if started else None
+
+    async def complete(self, task_id: str, output: dict[str, Any]) -> bool:
+        """End the task with its output; False if something else ended it first."""
+        return await self.end(task_id, "completed", output=output)
+
+    async def fail(self, task_id: str, error: PlatformError) -> bool:
+        """End the task with an error; False if something else ended it first."""
+        return await self.end(task_id, "failed", detail=error.code, error=failure(error))
+
+    async def end(self, task_id: str, status: str, *, detail: str | None = None, **values: Any) -> bool:
+        """Give the task its one final status, and wake those who wait for it."""
+        async with self._database.write() as connection:
+            ended = await store.change_status(
+                connection, task_id, source=OPEN_STATUSES, target=status, detail=detail, **values
+            )
+        if ended:
+            self.polls.wake(task_id)
+            self.holds.wake(task_id)
+        return ended
+
+    def track(self, task_id: str, work: asyncio.Task[Any]) -> None:
+        """Remember who works on the task, so that it can be stopped."""
+        self._running[task_id] = work
+        self.idle.clear()
+        work.add_done_callback(lambda _: self._untrack(task_id))
+
+    def stop(self, task_id: str) -> bool:
+        """Interrupt the work on a task; False when nobody works on it."""
+        work = self._running.get(task_id)
+        return work is not None and work.cancel()
+
+    def is_running(self, task_id: str) -> bool:
+        """Whether somebody in this process works on the task."""
+        return task_id in self._running
+
+    def _untrack(self, task_id: str) -> None:
+        self._running.pop(task_id, None)
+        if not self._running:
+            self.idle.set()
+
+    async def _admit(self, new: NewTask, key: IdempotencyKey | None, *, streamed: bool) -> Accepted:
+        async with self._database.write() as connection:
+            if key and (earlier := await idempotency.recall(connection, key)):
+                if earlier.fingerprint != key.fingerprint:
+                    raise Conflict("The Idempotency-Key was used for another request.")
+                record = await store.get(connection, earlier.task_id)
+                if record and not _to_be_run_again(record):
+                    return Accepted(record, replayed=True)
+            record = _record_of(new, streamed=streamed)
+            await store.insert(connection, record)
+            if key:
+                await idempotency.remember(connection, key, record.id)
+            if not streamed:
+                await connection.run_sync(self._engine.enqueue, record.id)
+        return Accepted(record)
+
+
+def failure(error: PlatformError) -> dict[str, Any]:
+    """An error as a task keeps it: what the wire tells, and the status of a synchronous answer."""
+    return {**error.extra, "code": error.code, "message": error.detail, "status": error.status}
+
+
+def _to_be_run_again(record: TaskRecord) -> bool:
+    """Whether a repeated request deserves another run instead of the first one's answer."""
+    if record.streamed:
+        if not record.ended:
+            raise Conflict("A stream with this Idempotency-Key is still running.", retry_after=1)
+        return record.status != "completed"
+    return record.status == "failed" and (record.error or {}).get("status") in _PASSING_FAILURES
+
+
+def _record_of(new: NewTask, *, streamed: bool) -> TaskRecord:
+    moment = now_ms()
+    return TaskRecord(
+        id=store.new_task_id(),
+        api_key_id=new.api_key_id,
+        task_type=new.task_type,
+        status="running" if streamed else "queued",
+        streamed=streamed,
+        provider=new.provider,
+        model=new.model,
+        input=new.input,
+        config=new.config,
+        created_at=moment,
+        started_at=moment if streamed else None,
+    )
