@@ -172,7 +172,7 @@ def _message(facts: Mapping[str, Any], content: bytes, status: int) -> Tuple[str
     if said:
         return str(said)[:_EXCERPT], []
     text = content.decode("utf-8", "replace").strip()
-    if not text or text[0] == "<" or facts:
+    if not text or text[0] in "<{[":
         return f"The platform answered {status} without saying why.", []
     return text[:_EXCERPT], []
 

@@ -246,6 +246,11 @@ class Transport:
             response = self._transport.handle_request(_httpx_request(httpx, request))
         return Response(response, httpx)
 
+    def hasten(self, seconds: float) -> bool:
+        """Give what is still to be read only so long; False where that cannot be."""
+        self._clock.deadline = min(self._clock.deadline, time.monotonic() + seconds)
+        return True
+
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
@@ -267,6 +272,11 @@ class AsyncTransport:
             response = await self._transport.handle_async_request(_httpx_request(httpx, request))
         return AsyncResponse(response, httpx)
 
+    def hasten(self, seconds: float) -> bool:
+        """Give what is still to be read only so long; False where that cannot be."""
+        self._clock.deadline = min(self._clock.deadline, time.monotonic() + seconds)
+        return True
+
     async def aclose(self) -> None:
         """Close the connection."""
         await self._transport.aclose()
@@ -287,6 +297,10 @@ class ClientTransport:
             )
         return Response(response, self._library)
 
+    def hasten(self, seconds: float) -> bool:
+        """It cannot be: the timeouts are the user's."""
+        return False
+
     def close(self) -> None:
         """Nothing: the client is the user's."""
 
@@ -305,6 +319,10 @@ class AsyncClientTransport:
                 _httpx_request(self._library, request), stream=True, follow_redirects=False
             )
         return AsyncResponse(response, self._library)
+
+    def hasten(self, seconds: float) -> bool:
+        """It cannot be: the timeouts are the user's."""
+        return False
 
     async def aclose(self) -> None:
         """Nothing: the client is the user's."""

@@ -11,6 +11,7 @@ import socket
 import struct
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional
 
 PATIENCE = 20.0
@@ -117,10 +118,8 @@ class FaultServer:
     def stop(self) -> None:
         self.stopping.set()
         for sock in [self._listener, *self._sockets]:
-            try:
+            with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             sock.close()
         self._thread.join(PATIENCE)
 

@@ -30,6 +30,8 @@ from nexusai.constants import (
 from nexusai.models import Page
 
 _FOREVER = float("inf")
+_LAST_MOMENT = 0.1
+"""Seconds for what follows the announced end of a stream: mostly the mark that its body has ended."""
 
 
 class AsyncInternalClient:
@@ -324,18 +326,17 @@ class AsyncExchange:
         assert self._answer is not None  # noqa: S101 - `begin` has read it
         return self._answer
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body of a stream, as it comes.
-
-        Raises:
-            NetworkError, APITimeoutError: it broke off, or fell silent.
-        """
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body of a stream, as it comes; `TransportError` where it breaks off."""
         assert self._response is not None  # noqa: S101 - `begin` has it
-        try:
-            async for chunk in self._response.chunks():
-                yield chunk
-        except TransportError as error:
-            raise self.failure(error) from error
+        return self._response.chunks()
+
+    def hasten(self) -> bool:
+        """Give the rest of the body only a moment; False where that cannot be."""
+        return self._transport is not None and self._transport.hasten(_LAST_MOMENT)
+
+    def complete(self) -> None:
+        """The body was read to its end: the connection can be used again."""
         self._complete = True
 
     async def _body(self, limit: int, *, truncate: bool = False) -> bytes:

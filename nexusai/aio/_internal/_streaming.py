@@ -9,6 +9,7 @@ from pydantic_core import from_json
 
 from nexusai import error as errors
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
+from nexusai._internal._transport import TransportError
 from nexusai.models import TextResponse
 from nexusai.types import JSONObject, TextChunk
 
@@ -51,11 +52,13 @@ class AsyncStreamProcessor:
             StreamInterruptedError: the stream broke off, or ended unannounced.
             APITimeoutError: it fell silent, or sent only heartbeats for `content_timeout`.
         """
-        self._exchange = await self._client.open(self._call, streaming=True)
+        exchange = self._exchange = await self._client.open(self._call, streaming=True)
         decoder = EventDecoder()
         last_content = time.monotonic()
         try:
-            async for data in self._exchange.chunks():
+            async for data in exchange.chunks():
+                if self.ended:
+                    continue
                 events = self._decode(decoder, data)
                 now = time.monotonic()
                 if events:
@@ -65,13 +68,18 @@ class AsyncStreamProcessor:
                 for event in events:
                     if event.data == _DONE:
                         self.ended = True
-                        return
+                        break
                     yield self._chunk(event)
-        except errors.NetworkError as error:
-            raise self._interrupted(str(error.__cause__)) from error
+                if self.ended and not exchange.hasten():
+                    return
+            exchange.complete()
+        except TransportError as error:
+            if not self.ended:
+                raise self._broken(error) from error
         finally:
             await self.aclose()
-        raise self._interrupted("it ended without [DONE]")
+        if not self.ended:
+            raise self._interrupted("it ended without [DONE]")
 
     async def aclose(self) -> None:
         """Give the connection back. An answer that was not read to its end stops at the platform."""
@@ -128,6 +136,13 @@ class AsyncStreamProcessor:
             f"The stream was cut before its end ({why}): the text so far is in `partial_text`.",
             **self._so_far(),
         )
+
+    def _broken(self, error: TransportError) -> errors.APIError:
+        if not error.timed_out or self._exchange is None:
+            return self._interrupted(str(error))
+        failure = self._exchange.failure(error)
+        failure.__dict__.update(self._so_far())
+        return failure
 
     def _stalled(self) -> errors.APITimeoutError:
         return errors.APITimeoutError(

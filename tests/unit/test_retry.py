@@ -1,0 +1,56 @@
+"""When to come back."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import Dict, Optional
+
+import pytest
+
+from nexusai._internal import _retry
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds"),
+    [
+        ({}, None, None),
+        ({"retry-after": "7"}, None, 7),
+        ({"retry-after": "0.5"}, None, 0.5),
+        ({"retry-after": "-3"}, None, 0),
+        ({"retry-after": formatdate(NOW + 30)}, None, 30),
+        ({"retry-after": formatdate(NOW - 30)}, None, 0),
+        ({"retry-after": "soon"}, None, None),
+        ({"retry-after": "nan"}, None, None),
+        ({"retry-after": "inf"}, None, None),
+        ({"retry-after": ""}, None, None),
+        ({"retry-after": "7"}, {"retry_after": 9}, 7),
+        ({}, {"retry_after": 9}, 9),
+        ({}, {"retry_after": "x"}, None),
+        ({}, ["x"], None),
+        ({"x-ratelimit-reset": str(int(NOW) + 12)}, {}, 12),
+        ({"x-ratelimit-reset": "12"}, {}, 12),
+        ({"x-ratelimit-reset": "2026-01-01T00:00:00Z"}, {}, None),
+    ],
+)
+def test_what_the_server_says(headers: Dict[str, str], body: object, seconds: Optional[float]) -> None:
+    """In every form that has been seen; what cannot be read is ignored."""
+    assert _retry.retry_after(headers, body, now=NOW) == seconds
+
+
+def test_the_wait_doubles_to_its_limit() -> None:
+    """And loses up to a quarter."""
+    assert [_retry.pause(n, None, jitter=0) for n in (1, 2, 3, 4, 5, 6, 99)] == [0.5, 1, 2, 4, 8, 8, 8]
+    assert _retry.pause(2, None, jitter=1) == 0.75
+    for _ in range(100):
+        assert 0.75 <= (_retry.pause(2, None) or 0) <= 1
+
+
+def test_what_the_server_asks_for_is_never_cut_short() -> None:
+    """Only prolonged a little; too long a pause is none."""
+    assert _retry.pause(1, 10, jitter=0) == 10
+    assert _retry.pause(1, 10, jitter=1) == 11
+    assert _retry.pause(1, 60, jitter=0) == 60
+    assert _retry.pause(1, 61, jitter=0) is None
+    assert _retry.pause(1, 0, jitter=1) == 0

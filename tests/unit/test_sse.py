@@ -1,0 +1,126 @@
+"""The event decoder against the standard's own words, however the bytes are cut."""
+
+from __future__ import annotations
+
+import random
+from typing import List, Tuple
+
+import pytest
+
+from nexusai._internal._sse import EventDecoder
+
+Event = Tuple[str, str, str]
+
+
+def decoded(*chunks: bytes) -> List[Event]:
+    decoder = EventDecoder()
+    events = [event for chunk in chunks for event in decoder.feed(chunk)]
+    return [(event.event, event.data.decode("utf-8", "replace"), event.id) for event in events]
+
+
+def reference(stream: bytes) -> List[Event]:
+    """A second decoder, written from the standard's algorithm line by line, on the whole text."""
+    text = stream.decode("utf-8", "replace")
+    text = text[1:] if text.startswith("\ufeff") else text
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[:-1]
+    events, data, kind, last_id = [], "", "", ""
+    for line in lines:
+        if line == "":
+            if data:
+                events.append((kind or "message", data[:-1], last_id))
+            data, kind = "", ""
+            continue
+        if line.startswith(":"):
+            continue
+        name, colon, value = line.partition(":")
+        value = value[1:] if colon and value.startswith(" ") else value
+        if name == "event":
+            kind = value
+        elif name == "data":
+            data += value + "\n"
+        elif name == "id" and "\0" not in value:
+            last_id = value
+    return events
+
+
+STREAMS = [
+    b"data: a\n\ndata: b\n\n",
+    b"data: a\r\n\r\ndata: b\r\r",
+    b"data:a\rdata:b\r\n\ndata: c\n\n",
+    b"\xef\xbb\xbfdata: bom\n\n",
+    b"data: \xef\xbb\xbf not at the start\n\n",
+    b": a comment\n\ndata: x\n: another\ndata: y\n\n",
+    b"event: done\ndata: {}\nid: 7\n\ndata: keeps the id\n\nid\ndata: loses it\n\n",
+    b"id: a\0b\ndata: x\n\n",
+    b"data\n\ndata:\n\ndata: \n\ndata:  two spaces\n\n",
+    b"event: nothing\n\nid: 3\n\nretry: 5\n\ndata: x\n\n",
+    b"unknown: field\ndatas: no\n data: no\ndata: yes\n\n",
+    b"data: dropped at the end",
+    b"data: dropped too\n",
+    "data: 你好\u2028世\u0085界\u000b🎉\n\n".encode(),
+    b"data: bad \xff\xfe bytes\n\n",
+    b"\n\n\n\r\r\rdata: after nothing\n\n",
+    b"data: a\n\n\n\n\ndata: b\n\n",
+]
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_whole_grammar_at_every_cut(stream: bytes) -> None:
+    """Cut once and twice at every byte, the events are those of the standard."""
+    expected = reference(stream)
+    assert decoded(stream) == expected
+    assert decoded(*[stream[n : n + 1] for n in range(len(stream))]) == expected
+    for first in range(len(stream)):
+        assert decoded(stream[:first], stream[first:]) == expected
+        second = (first * 7) % (len(stream) - first) + first
+        assert decoded(stream[:first], stream[first:second], stream[second:]) == expected
+
+
+def test_random_streams_at_random_cuts() -> None:
+    """3,000 streams from the alphabet of the grammar; the seed is fixed and printed on failure."""
+    alphabet = [
+        b"data",
+        b": ",
+        b":",
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b"\n\n",
+        b"id",
+        b"event",
+        b"x",
+        "é".encode(),
+        b" ",
+    ]
+    for seed in range(3000):
+        dice = random.Random(seed)
+        stream = b"".join(dice.choice(alphabet) for _ in range(dice.randrange(40)))
+        cuts = sorted(dice.randrange(len(stream) + 1) for _ in range(dice.randrange(5)))
+        chunks = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)])]
+        assert decoded(*chunks) == reference(stream), f"seed {seed}: {chunks}"
+
+
+def test_what_is_told_besides() -> None:
+    """The pause before a reconnection, the last id, the heartbeats."""
+    decoder = EventDecoder()
+    decoder.feed(b"retry: 1500\nid: 9\n: ping\n\nretry: -3\nretry: 1_0\nretry: x\n\n: ping\n")
+    assert (decoder.retry, decoder.last_event_id, decoder.comments) == (1500, "9", 2)
+
+
+def test_an_endless_line_is_refused() -> None:
+    """Memory is bounded."""
+    decoder = EventDecoder(max_line_bytes=10)
+    decoder.feed(b"data: 456")
+    with pytest.raises(ValueError, match="longer than 10 bytes"):
+        decoder.feed(b"78901")
+
+
+def test_the_work_is_linear_in_the_input() -> None:
+    """One event in many chunks is joined once: the pieces are counted, not the time."""
+    decoder = EventDecoder()
+    decoder.feed(b"data: ")
+    for _ in range(10_000):
+        assert decoder.feed(b"x" * 64) == []
+    assert len(decoder._pieces) == 10_001
+    (event,) = decoder.feed(b"\n\n")
+    assert len(event.data) == 640_000

@@ -1,0 +1,192 @@
+"""Users' own clients, mocks and tracers; forks, loops and threads."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import sys
+import threading
+from contextlib import suppress
+from typing import List
+
+import httpx
+import pytest
+from faults.server import FaultServer, completed, drop, reply, stream
+from pytest_httpx import HTTPXMock
+
+import nexusai
+from nexusai._internal import _transport
+
+
+def test_the_plan_s_own_example(httpx_mock: HTTPXMock) -> None:
+    """Section 3.2 of the plan, as written, for text in place of images."""
+    client = nexusai.NexusAIClient(api_key="test_api_key", base_url="http://localhost:8000/api/v1")
+    httpx_mock.add_response(
+        url="http://localhost:8000/api/v1/invoke",
+        method="POST",
+        json={"task_id": "task_123", "status": "queued"},
+        status_code=202,
+    )
+    httpx_mock.add_response(
+        url="http://localhost:8000/api/v1/tasks/task_123",
+        method="GET",
+        json={"task_id": "task_123", "status": "completed", "output": {"text": "A beautiful sunset"}},
+    )
+    answer = client.text.generate("Describe a beautiful sunset")
+    assert answer.text == "A beautiful sunset"
+
+
+def test_a_mock_sees_a_stream(httpx_mock: HTTPXMock) -> None:
+    """Users' mocks work on streams too."""
+    httpx_mock.add_response(content=b'data: {"delta": {"content": "hi"}}\n\ndata: [DONE]\n\n')
+    client = nexusai.NexusAIClient("k")
+    assert list(client.text.stream("hi").text_deltas) == ["hi"]
+
+
+def test_module_functions_use_the_default_client(httpx_mock: HTTPXMock) -> None:
+    """`nexusai.text.generate(…)`, on settings given before."""
+    httpx_mock.add_response(url="http://elsewhere:1/api/v1/invoke", json=completed("module"))
+    nexusai.config.api_key = "k"
+    nexusai.config.base_url = "http://elsewhere:1/api/v1"
+    assert nexusai.text.generate("hi").text == "module"
+    httpx_mock.add_response(url="http://elsewhere:1/api/v1/invoke", json=completed("awaited"))
+    assert asyncio.run(nexusai.aio.text.generate("hi")).text == "awaited"
+
+
+def test_your_own_client_is_used_and_not_closed(faults: FaultServer) -> None:
+    """Its transport, its hooks; errors are the SDK's."""
+    faults.plays(reply(200, completed()), drop(), drop(), stream(b"data: [DONE]\n\n"))
+    seen: List[str] = []
+    with httpx.Client(event_hooks={"request": [lambda request: seen.append(request.url.path)]}) as own:
+        client = nexusai.NexusAIClient("k", faults.base_url, http_client=own, max_retries=1)
+        assert client.text.generate("hi").text == "hello"
+        with pytest.raises(nexusai.NetworkError):
+            client.text.generate("hi")
+        assert client.text.stream("hi").read().text == ""
+        client.close()
+        assert not own.is_closed
+    assert seen == ["/api/v1/invoke"] * 4
+
+
+def test_your_own_async_client(faults: FaultServer) -> None:
+    """The same, awaited."""
+    faults.plays(reply(200, completed()), reply(302, {}, location="http://127.0.0.1:9/"))
+
+    async def main() -> None:
+        async with httpx.AsyncClient(follow_redirects=True) as own:
+            client = nexusai.AsyncNexusAIClient("k", faults.base_url, http_client=own)
+            assert (await client.text.generate("hi")).text == "hello"
+            with pytest.raises(nexusai.InvalidResponseError, match="redirects"):
+                await client.text.generate("hi")
+            await client.aclose()
+
+    asyncio.run(main())
+    with pytest.raises(TypeError, match=r"expected an httpx\.AsyncClient, not Client"):
+        nexusai.AsyncNexusAIClient("k", http_client=httpx.Client())
+
+
+def test_one_async_client_on_several_loops(faults: FaultServer) -> None:
+    """Each loop has its own connections."""
+    faults.plays(*[reply(200, completed()) for _ in range(3)])
+    client = nexusai.AsyncNexusAIClient("k", faults.base_url)
+
+    async def main() -> str:
+        answer = await client.text.generate("hi")
+        await client.aclose()
+        return answer.text
+
+    assert [asyncio.run(main()) for _ in range(3)] == ["hello"] * 3
+    assert faults.connections == 3
+
+
+def test_trio(faults: FaultServer) -> None:
+    """Not only asyncio."""
+    trio = pytest.importorskip("trio")
+    faults.plays(reply(503, {}, retry_after="0"), reply(200, completed()), stream(b"data: [DONE]\n\n"))
+
+    async def main() -> None:
+        async with nexusai.AsyncNexusAIClient("k", faults.base_url) as client:
+            assert (await client.text.generate("hi")).text == "hello"
+            await client.text.stream("hi").read()
+
+    trio.run(main)
+
+
+def test_cancelling_frees_the_slot(faults: FaultServer) -> None:
+    """With a single connection, a call after two hundred cancelled ones still works."""
+    nexusai.config.max_connections = 1
+
+    async def main() -> None:
+        async with nexusai.AsyncNexusAIClient("k", faults.base_url) as client:
+            for turn in range(200):
+                faults.plays(reply(200, completed()))
+                call = asyncio.ensure_future(client.text.generate("hi"))
+                for _ in range(turn % 25):
+                    await asyncio.sleep(0)
+                call.cancel()
+                with suppress(asyncio.CancelledError):  # the answer may have been faster
+                    await call
+            faults._script.clear()
+            faults.plays(*[reply(200, completed("alive"))] * 200)
+            assert (await client.text.generate("hi")).text == "alive"
+
+    asyncio.run(main())
+
+
+def test_threads_share_a_client(faults: FaultServer) -> None:
+    """Nobody gets another's answer, and nobody waits forever."""
+    nexusai.config.max_connections = 4
+    client = nexusai.NexusAIClient("k", faults.base_url)
+    faults.plays(*[reply(200, completed()) for _ in range(80)])
+    answers: List[str] = []
+
+    def work() -> None:
+        for _ in range(10):
+            answers.append(client.text.generate("hi").text)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert answers == ["hello"] * 80
+    assert faults.connections <= 4
+    client.close()
+
+
+def _child(client: nexusai.NexusAIClient, results: multiprocessing.Queue[str]) -> None:
+    results.put(client.text.generate("hi").text)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_opens_its_own_connection(faults: FaultServer) -> None:
+    """It must not speak on its parent's."""
+    faults.plays(*[reply(200, completed(text)) for text in ("parent", "child", "parent again")])
+    client = nexusai.NexusAIClient("k", faults.base_url)
+    assert client.text.generate("hi").text == "parent"
+    fork = multiprocessing.get_context("fork")
+    results: multiprocessing.Queue[str] = fork.Queue()
+    child = fork.Process(target=_child, args=(client, results))
+    child.start()
+    assert results.get(timeout=20) == "child"
+    child.join(20)
+    assert client.text.generate("hi").text == "parent again"
+    assert faults.connections == 2
+    client.close()
+
+
+def test_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Used for other machines, never for this one."""
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "internal.example")
+    found = [
+        _transport._proxy_for(httpx.URL(url))
+        for url in ("https://api.example", "https://internal.example", "http://localhost:8000")
+    ]
+    assert found == ["http://proxy.example:3128", None, None]
+    transport = _transport.Transport(httpx.URL("https://api.example"))
+    assert type(transport._transport._pool).__name__ == "HTTPProxy"
+    transport.close()
