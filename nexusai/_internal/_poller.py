@@ -67,7 +67,7 @@ class TaskPoller:
         deadline = started + self._poll_timeout
         reported: Optional[Tuple[str, Optional[float]]] = None
         while True:
-            task, answer = self._look(task_id, deadline)
+            task, answer = self._look(task_id, deadline, watched=on_progress is not None)
             if on_progress is not None and (task.status, task.progress) != reported:
                 reported = (task.status, task.progress)
                 on_progress(task)
@@ -75,11 +75,15 @@ class TaskPoller:
                 return task, answer
             self._pause(task, started, deadline)
 
-    def _look(self, task_id: str, deadline: float) -> Tuple[Task, Answer]:
-        """Ask once; a platform that can holds the answer until the task ends."""
+    def _look(self, task_id: str, deadline: float, *, watched: bool) -> Tuple[Task, Answer]:
+        """Ask once; a platform that can holds the answer until the task ends.
+
+        Where progress is watched it holds it for a second only.
+        """
         client = self._client
         patience = min(client.timeout, max(0.0, deadline - time.monotonic()) + 1.0)
         seconds = None if client.long_polls is False else _bodies.server_wait(patience)
+        seconds = min(seconds, 1) if seconds and watched else seconds
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
         answer = client.send("GET", _bodies.path("tasks", task_id), headers=headers)
         if seconds:

@@ -28,6 +28,8 @@ class StreamProcessor:
         self._client = client
         self._call = call
         self._exchange: Optional[Exchange] = None
+        self._decoder = EventDecoder()
+        self._last_content = 0.0
         self.parts: List[str] = []
         """The text so far, in pieces: joining them at each one would be quadratic."""
         self.facts: Dict[str, Any] = {}
@@ -55,23 +57,11 @@ class StreamProcessor:
             APITimeoutError: it fell silent, or sent only heartbeats for `content_timeout`.
         """
         exchange = self._exchange = self._client.open(self._call, streaming=True)
-        decoder = EventDecoder()
-        last_content = time.monotonic()
+        self._last_content = time.monotonic()
         try:
             for data in exchange.chunks():
-                if self.ended:
-                    continue
-                events = self._decode(decoder, data)
-                now = time.monotonic()
-                if events:
-                    last_content = now
-                elif now - last_content > self._client.content_timeout:
-                    raise self._stalled()
-                for event in events:
-                    if event.data == _DONE:
-                        self.ended = True
-                        break
-                    yield self._chunk(event)
+                for chunk in self._accept(data):
+                    yield chunk
                 if self.ended and not exchange.hasten():
                     return
             exchange.complete()
@@ -91,9 +81,23 @@ class StreamProcessor:
     def _header(self, name: str) -> Optional[str]:
         return self._exchange.headers.get(name) if self._exchange is not None else None
 
-    def _decode(self, decoder: EventDecoder, data: bytes) -> List[ServerSentEvent]:
+    def _accept(self, data: bytes) -> Iterator[JSONObject]:
+        """The chunks that these bytes complete; what follows the announced end is of no interest."""
+        events = [] if self.ended else self._decode(data)
+        now = time.monotonic()
+        if events:
+            self._last_content = now
+        elif now - self._last_content > self._client.content_timeout:
+            raise self._stalled()
+        for event in events:
+            if event.data == _DONE:
+                self.ended = True
+                return
+            yield self._chunk(event)
+
+    def _decode(self, data: bytes) -> List[ServerSentEvent]:
         try:
-            return decoder.feed(data)
+            return self._decoder.feed(data)
         except ValueError as error:
             raise errors.InvalidResponseError(
                 f"The stream breaks its grammar: {error}.", request_id=self.request_id
