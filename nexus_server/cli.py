@@ -6,6 +6,8 @@ Mounted by `nexusai.cli`: `app.command("serve")(serve)` and `app.add_typer(model
 from __future__ import annotations
 
 import json
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -133,7 +135,8 @@ def serve(
     settings = _settings(**given)
     from nexus_server.__main__ import serve as run  # the whole server: only for who starts it
 
-    with _mistakes(StartupError, ModelError):
+    logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr)
+    with _mistakes(StartupError):
         run(settings)
 
 
@@ -209,10 +212,13 @@ def _settings(**given: Any) -> ServerSettings:
     try:
         return ServerSettings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
-        )
-        _fail(f"The settings cannot be used: {problems}.", _MISTAKE)
+        problems = [
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        _fail(f"The settings cannot be used: {'; '.join(problems)}.", _MISTAKE)
+    except ValueError as error:  # JSON in the environment, TOML in the file
+        _fail(f"The settings cannot be read: {error}.", _MISTAKE)
 
 
 def _row(model: LocalModel, installed: InstalledModel | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from nexus_server.errors import InvalidRequest, Unavailable
 from nexus_server.models.catalogue import SMALLEST, find
@@ -108,8 +108,9 @@ class LocalProvider:
 
         Without `max_tokens` an answer ends after `MAX_TOKENS`.
         """
+        _require_text(request.messages)
         installed = await self._installed_or_wait(request.model)
-        request = replace(request, options=_limited(request.options))
+        request = replace(request, options=with_limit(request.options))
         async with self._pool.lease(installed) as process, process.slots:
             child = await process.ready()
             try:
@@ -212,10 +213,21 @@ class LocalProvider:
         return ModelProcess(installed.id, config, start_timeout=self._start_timeout)
 
 
-def _limited(options: dict[str, object]) -> dict[str, object]:
+def with_limit(options: dict[str, Any]) -> dict[str, Any]:
+    """The caller's options, and `MAX_TOKENS` where they name no limit of their own."""
     if options.get("max_tokens") is None and options.get("max_completion_tokens") is None:
         return {**options, "max_tokens": MAX_TOKENS}
     return options
+
+
+def _require_text(messages: list[dict[str, Any]]) -> None:
+    """Refuse what these models cannot see; llama.cpp would call that its own failure."""
+    for message in messages:
+        content = message.get("content")
+        parts = content if isinstance(content, list) else []
+        kinds = {part.get("type") for part in parts if isinstance(part, dict)}
+        if other := kinds - {"text"}:
+            raise InvalidRequest(f"Local models read text only, not {', '.join(map(str, other))}.")
 
 
 def _connect(child: Child) -> AsyncOpenAI:
