@@ -27,9 +27,7 @@ def demo() -> None:
         raise typer.Exit(2)
     _use_utf8()
     _title("Nexus AI on this machine", "在本机运行 Nexus AI")
-    _say(
-        "A language model that also speaks Chinese (1.1 GB, fetched once) · 会说中文的语言模型，只需下载一次"
-    )
+    _say("A model that also speaks Chinese (1.1 GB, fetched once) · 会说中文的模型，只需下载一次")
     _fetch_model()
     _say("Starting the local platform · 正在启动本地平台 …")
     try:

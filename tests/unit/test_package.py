@@ -54,7 +54,7 @@ LAYERS = [
     {"nexusai._internal"},
     {"nexusai.resources"},
     {"nexusai.client"},
-    {"nexusai.cli"},
+    {"nexusai.cli", "nexusai.__main__"},
 ]
 
 

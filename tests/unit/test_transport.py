@@ -1,8 +1,9 @@
-"""Users' own clients, mocks and tracers; forks, loops and threads."""
+"""Users' own clients; forks, loops and threads."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import sys
 import threading
@@ -12,45 +13,9 @@ from typing import List
 import httpx
 import pytest
 from faults.server import FaultServer, completed, drop, reply, stream
-from pytest_httpx import HTTPXMock
 
 import nexusai
 from nexusai._internal import _transport
-
-
-def test_the_plan_s_own_example(httpx_mock: HTTPXMock) -> None:
-    """Section 3.2 of the plan, as written, for text in place of images."""
-    client = nexusai.NexusAIClient(api_key="test_api_key", base_url="http://localhost:8000/api/v1")
-    httpx_mock.add_response(
-        url="http://localhost:8000/api/v1/invoke",
-        method="POST",
-        json={"task_id": "task_123", "status": "queued"},
-        status_code=202,
-    )
-    httpx_mock.add_response(
-        url="http://localhost:8000/api/v1/tasks/task_123",
-        method="GET",
-        json={"task_id": "task_123", "status": "completed", "output": {"text": "A beautiful sunset"}},
-    )
-    answer = client.text.generate("Describe a beautiful sunset")
-    assert answer.text == "A beautiful sunset"
-
-
-def test_a_mock_sees_a_stream(httpx_mock: HTTPXMock) -> None:
-    """Users' mocks work on streams too."""
-    httpx_mock.add_response(content=b'data: {"delta": {"content": "hi"}}\n\ndata: [DONE]\n\n')
-    client = nexusai.NexusAIClient("k")
-    assert list(client.text.stream("hi").text_deltas) == ["hi"]
-
-
-def test_module_functions_use_the_default_client(httpx_mock: HTTPXMock) -> None:
-    """`nexusai.text.generate(…)`, on settings given before."""
-    httpx_mock.add_response(url="http://elsewhere:1/api/v1/invoke", json=completed("module"))
-    nexusai.config.api_key = "k"
-    nexusai.config.base_url = "http://elsewhere:1/api/v1"
-    assert nexusai.text.generate("hi").text == "module"
-    httpx_mock.add_response(url="http://elsewhere:1/api/v1/invoke", json=completed("awaited"))
-    assert asyncio.run(nexusai.aio.text.generate("hi")).text == "awaited"
 
 
 def test_your_own_client_is_used_and_not_closed(faults: FaultServer) -> None:
@@ -112,13 +77,23 @@ def test_trio(faults: FaultServer) -> None:
     trio.run(main)
 
 
-def test_cancelling_frees_the_slot(faults: FaultServer) -> None:
+# anyio's last releases for these Pythons lose a connection that is cancelled just as it is made: it is
+# closed by the garbage collector, with a warning. The slot is ours, and must be free all the same.
+LOST_BY_ANYIO = (
+    [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
+    if sys.version_info < (3, 10)
+    else []
+)
+
+
+@pytest.mark.parametrize("calls", [pytest.param(200, marks=LOST_BY_ANYIO)])
+def test_cancelling_frees_the_slot(faults: FaultServer, calls: int) -> None:
     """With a single connection, a call after two hundred cancelled ones still works."""
     nexusai.config.max_connections = 1
 
     async def main() -> None:
         async with nexusai.AsyncNexusAIClient("k", faults.base_url) as client:
-            for turn in range(200):
+            for turn in range(calls):
                 faults.plays(reply(200, completed()))
                 call = asyncio.ensure_future(client.text.generate("hi"))
                 for _ in range(turn % 25):
@@ -127,10 +102,11 @@ def test_cancelling_frees_the_slot(faults: FaultServer) -> None:
                 with suppress(asyncio.CancelledError):  # the answer may have been faster
                     await call
             faults._script.clear()
-            faults.plays(*[reply(200, completed("alive"))] * 200)
+            faults.plays(*[reply(200, completed("alive"))] * calls)
             assert (await client.text.generate("hi")).text == "alive"
 
     asyncio.run(main())
+    gc.collect()
 
 
 def test_threads_share_a_client(faults: FaultServer) -> None:

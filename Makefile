@@ -1,0 +1,49 @@
+# Everything sets itself up in .venv, and again only when pyproject.toml has changed.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.PHONY: help demo test check format matrix bench clean
+
+help:  ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(READY)  ## Start the platform with a real model, and talk to it
+	@$(RUN) -m nexusai demo
+
+test: $(READY)  ## Run all tests, with a live server and a real model, and measure their coverage
+	@$(RUN) -m coverage erase
+	$(RUN) -m coverage run -m pytest
+	@$(RUN) -m coverage combine --quiet
+	@$(RUN) -m coverage report
+
+check: $(READY)  ## Lint, formatting, types, generated twins
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m pyright
+	$(RUN) scripts/unasync.py --check
+
+format: $(READY)  ## Write the generated twins, and format everything
+	$(RUN) scripts/unasync.py
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+matrix: $(READY)  ## Run the SDK's tests on every supported Python that is found
+	$(RUN) scripts/matrix.py
+
+bench: $(READY)  ## Measure against the peers, and write docs/performance.md
+	$(RUN) -m benchmarks
+
+clean:  ## Remove what these commands have made here
+	rm -rf $(VENV) .matrix .bench .coverage* .mypy_cache .pytest_cache .ruff_cache dist
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed here: make PYTHON=python3.12 ...")'
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(RUN) -m pip install --quiet --upgrade pip
+	@$(RUN) -m pip install --quiet --editable '.[all]' --group dev
+	@touch $(READY)
