@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator
 
 import pytest
 from faults.server import FaultServer
 
 import nexusai
+
+if TYPE_CHECKING:
+    from server.process import ServerProcess
 
 KEY = "nxs_canary_51c0ffee"
 
@@ -51,4 +54,38 @@ def client(faults: FaultServer) -> Iterator[nexusai.NexusAIClient]:
 async def async_client(faults: FaultServer) -> AsyncIterator[nexusai.AsyncNexusAIClient]:
     """The same, awaited."""
     async with nexusai.AsyncNexusAIClient(KEY, faults.base_url, timeout=5, max_retries=2) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The platform as people run it, with a real model; and a provider that does as it is told."""
+    from server.local_models import link_model
+    from server.process import ServerProcess
+    from server.upstream import FakeUpstream
+
+    root = tmp_path_factory.mktemp("platform")
+    link_model(root / "models")
+    with FakeUpstream() as upstream, ServerProcess(
+        root / "data",
+        upstream.base_url,
+        local=True,
+        models_dir=str(root / "models"),
+        default_provider="local",
+        threads=1,  # more would wait for each other whenever a test needs a core
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def live(platform: ServerProcess) -> Iterator[nexusai.NexusAIClient]:
+    """A client of the platform."""
+    with nexusai.NexusAIClient(platform.key, platform.url) as made:
+        yield made
+
+
+@pytest.fixture
+async def async_live(platform: ServerProcess) -> AsyncIterator[nexusai.AsyncNexusAIClient]:
+    """The same, awaited."""
+    async with nexusai.AsyncNexusAIClient(platform.key, platform.url) as made:
         yield made

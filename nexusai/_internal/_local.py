@@ -48,8 +48,7 @@ class LocalPlatform:
             process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
-        process.stdout.close()  # type: ignore[union-attr]  # it is a pipe
+        _reap(process)
 
 
 def start_platform(data_dir: Union[str, Path, None] = None) -> LocalPlatform:
@@ -109,12 +108,19 @@ def _start(directory: Path) -> LocalPlatform:
     facts = _announcement(process)
     if facts is None:
         process.kill()
-        process.wait()
+        _reap(process)
         found = _running(directory)  # somebody else was faster
         if found is not None:
             return found
         raise NetworkError(f"The local platform did not start: {complaints.last_line()}")
     return LocalPlatform(facts["url"], _key(directory), process)
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with suppress(OSError):
+            pipe.close()  # type: ignore[union-attr]  # both are pipes
 
 
 def _announcement(process: subprocess.Popen[bytes]) -> Optional[Dict[str, Any]]:
