@@ -19,15 +19,17 @@ test: $(READY)  ## Run all tests, with a live server and a real model, and measu
 	@$(RUN) -m coverage combine --quiet
 	@$(RUN) -m coverage report
 
-check: $(READY)  ## Lint, formatting, types, generated twins
+check: $(READY)  ## Lint, formatting, types, and that what is generated is current
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) -m pyright
 	$(RUN) scripts/unasync.py --check
+	$(RUN) scripts/generate_docs.py --check
 
-format: $(READY)  ## Write the generated twins, and format everything
+format: $(READY)  ## Write what is generated, and format everything
 	$(RUN) scripts/unasync.py
+	$(RUN) scripts/generate_docs.py
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
