@@ -150,7 +150,8 @@ class NexusAIClient:
         Raises:
             NetworkError, APITimeoutError: the platform cannot be reached.
         """
-        self.text, self.tasks  # noqa: B018 - for their imports
+        from nexusai.resources import text  # noqa: F401 - a first call needs it
+
         self._internal_client.warmup()
 
     def close(self) -> None:

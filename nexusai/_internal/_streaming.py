@@ -5,26 +5,35 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, cast
+from typing import Any, Dict, Iterator, List, Optional, cast
 
 from pydantic_core import from_json
+from typing_extensions import Protocol
 
 from nexusai import error as errors
+from nexusai._internal._exchange import Call, Exchange
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
 from nexusai.models import TextResponse
 from nexusai.types import JSONObject, TextChunk
 
-if TYPE_CHECKING:
-    from nexusai._internal._client import Call, Exchange, InternalClient
-
 _DONE = b"[DONE]"
+
+
+class Opener(Protocol):
+    """What a stream needs of its client."""
+
+    content_timeout: float
+
+    def open(self, call: Call, *, streaming: bool = False) -> Exchange:
+        """Send until an answer has begun."""
+        ...
 
 
 class StreamProcessor:
     """Reads one event stream of the API, and knows whether it came to its end."""
 
-    def __init__(self, client: InternalClient, call: Call) -> None:
+    def __init__(self, client: Opener, call: Call) -> None:
         self._client = client
         self._call = call
         self._exchange: Optional[Exchange] = None
@@ -177,7 +186,7 @@ class TextStream:
     once.
     """
 
-    def __init__(self, client: InternalClient, call: Call) -> None:
+    def __init__(self, client: Opener, call: Call) -> None:
         self._processor = StreamProcessor(client, call)
         # The generator must not refer to this object: what nobody refers to any more is closed at
         # once, without waiting for the garbage collector to find a cycle.

@@ -148,7 +148,8 @@ class AsyncNexusAIClient:
         Raises:
             NetworkError, APITimeoutError: the platform cannot be reached.
         """
-        self.text, self.tasks  # noqa: B018 - for their imports
+        from nexusai.aio.resources import text  # noqa: F401 - a first call needs it
+
         await self._internal_client.warmup()
 
     async def aclose(self) -> None:

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import time
-from typing import Any, AsyncIterator, Dict, List, Mapping, NamedTuple, Optional, Type
+from typing import Any, AsyncIterator, Dict, List, Mapping, Optional, Type
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
 from nexusai._internal import _bodies, _responses, _retry
 from nexusai._internal._responses import Answer, M, R
-from nexusai._internal._runtime import async_finish, async_sleep
+from nexusai._internal._runtime import async_sleep
 from nexusai._internal._transport import (
     AsyncAnyTransport,
     AsyncClientTransport,
-    AsyncResponse,
     AsyncTransport,
-    Request,
-    TransportError,
     parse_url,
     with_query,
 )
-from nexusai.aio._internal._pool import AsyncPool, AsyncPools
+from nexusai.aio._internal._exchange import AsyncExchange, Call
+from nexusai.aio._internal._pool import AsyncPools
+from nexusai.aio._internal._streaming import AsyncStreamProcessor
 from nexusai.config import config
-from nexusai.constants import (
-    CONTENT_TIMEOUT_FACTOR,
-    DEFAULT_MAX_RESPONSE_BYTES,
-    MAX_ERROR_BODY_BYTES,
-)
+from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
 
 _FOREVER = float("inf")
-_LAST_MOMENT = 0.1
-"""Seconds for what follows the announced end of a stream: mostly the mark that its body has ended."""
 
 
 class AsyncInternalClient:
@@ -143,8 +136,6 @@ class AsyncInternalClient:
         **kwargs: Any,
     ) -> AsyncIterator[Dict[str, Any]]:
         """Call an endpoint that answers with an event stream, and iterate over its chunks."""
-        from nexusai.aio._internal._streaming import AsyncStreamProcessor
-
         call = self.call(method, endpoint, json, headers=headers, **kwargs)
         processor = AsyncStreamProcessor(self, call)
         try:
@@ -206,6 +197,7 @@ class AsyncInternalClient:
             body=body,
             timeout=timeout or self.timeout,
             deadline=started + self.total_timeout if self.total_timeout else _FOREVER,
+            total_timeout=self.total_timeout,
         )
 
     async def open(self, call: Call, *, streaming: bool = False) -> AsyncExchange:
@@ -216,7 +208,7 @@ class AsyncInternalClient:
         """
         attempts: List[errors.Attempt] = []
         while True:
-            exchange = AsyncExchange(self, call, streaming=streaming)
+            exchange = AsyncExchange(self._pools, call, self._api_key, streaming=streaming)
             try:
                 await exchange.begin()
                 return exchange
@@ -259,131 +251,6 @@ class AsyncInternalClient:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._pools.aclose()
-
-
-class Call(NamedTuple):
-    """What stays the same over the attempts of a call."""
-
-    method: str
-    url: Any
-    headers: List[_bodies.Header]
-    body: Optional[bytes]
-    timeout: float
-    deadline: float
-
-
-class AsyncExchange:
-    """One attempt: a request, its answer, and the slot that both use."""
-
-    def __init__(self, client: AsyncInternalClient, call: Call, *, streaming: bool) -> None:
-        self._client = client
-        self._call = call
-        self._streaming = streaming
-        self._pool: Optional[AsyncPool] = None
-        self._transport: Optional[AsyncAnyTransport] = None
-        self._response: Optional[AsyncResponse] = None
-        self._answer: Optional[Answer] = None
-        self._complete = False
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Of the answer, with names in lower case."""
-        return self._response.headers if self._response is not None else {}
-
-    async def begin(self) -> None:
-        """Send, and take the answer as far as the kind of call wants it.
-
-        Raises:
-            APIError: there is no answer, or it says that something is wrong.
-        """
-        try:
-            await self._begin()
-        except BaseException as error:
-            await self.aclose()
-            if isinstance(error, TransportError):
-                raise self.failure(error) from error
-            raise
-
-    async def _begin(self) -> None:
-        call = self._call
-        limit = min(call.deadline, time.monotonic() + call.timeout)
-        self._pool = self._client._pools.current()
-        self._transport = await self._pool.take(limit)
-        deadline = call.deadline if self._streaming else limit
-        request = Request(call.method, call.url, call.headers, call.body, deadline, call.timeout)
-        self._response = await self._transport.send(request)
-        if self._response.status >= 300:
-            content = await self._body(MAX_ERROR_BODY_BYTES, truncate=True)
-            answer = Answer(self._response.status, self._response.headers, content)
-            raise _responses.status_error(answer, self._client._api_key)
-        if not self._streaming:
-            content = await self._body(DEFAULT_MAX_RESPONSE_BYTES)
-            self._answer = Answer(self._response.status, self._response.headers, content)
-            await self.aclose()
-
-    async def read(self) -> Answer:
-        """The whole answer of a call that does not stream."""
-        assert self._answer is not None  # noqa: S101 - `begin` has read it
-        return self._answer
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body of a stream, as it comes; `TransportError` where it breaks off."""
-        assert self._response is not None  # noqa: S101 - `begin` has it
-        return self._response.chunks()
-
-    def hasten(self) -> bool:
-        """Give the rest of the body only a moment; False where that cannot be."""
-        return self._transport is not None and self._transport.hasten(_LAST_MOMENT)
-
-    def complete(self) -> None:
-        """The body was read to its end: the connection can be used again."""
-        self._complete = True
-
-    async def _body(self, limit: int, *, truncate: bool = False) -> bytes:
-        assert self._response is not None  # noqa: S101 - only called with one
-        pieces: List[bytes] = []
-        size = 0
-        async for chunk in self._response.chunks():
-            pieces.append(chunk)
-            size += len(chunk)
-            if size <= limit:
-                continue
-            if truncate:
-                return b"".join(pieces)[:limit]
-            raise errors.InvalidResponseError(
-                f"The answer is longer than {limit} bytes; the rest was not read.",
-                self._response.status,
-            )
-        self._complete = True
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    async def aclose(self) -> None:
-        """Give the slot back; its connection too, if the answer was read to its end."""
-        pool, transport, response = self._pool, self._transport, self._response
-        self._pool = self._transport = None
-        if pool is None or transport is None:
-            return
-        if response is not None and not self._complete:
-            await async_finish(response.aclose)
-        await pool.give(transport, reusable=self._complete)
-
-    def failure(self, error: TransportError) -> errors.APIError:
-        """What a transport's error means for the caller."""
-        request_id = self.headers.get("x-request-id")
-        if not error.timed_out:
-            return errors.NetworkError(
-                f"No answer from {self._client.base_url}: {error}.",
-                request_id=request_id,
-                sent=error.sent,
-            )
-        total = time.monotonic() >= self._call.deadline
-        limit = self._client.total_timeout if total else self._call.timeout
-        name = "total_timeout" if total else "timeout"
-        return errors.APITimeoutError(
-            f"No answer from {self._client.base_url} within {limit:g} s (`{name}`): {error}.",
-            request_id=request_id,
-            sent=error.sent,
-        )
 
 
 def _may_repeat(error: errors.APIError, method: str) -> bool:

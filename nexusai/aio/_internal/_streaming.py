@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, Optional, cast
+from typing import Any, AsyncIterator, Dict, Iterator, List, Optional, cast
 
 from pydantic_core import from_json
+from typing_extensions import Protocol
 
 from nexusai import error as errors
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
+from nexusai.aio._internal._exchange import AsyncExchange, Call
 from nexusai.models import TextResponse
 from nexusai.types import JSONObject, TextChunk
 
-if TYPE_CHECKING:
-    from nexusai.aio._internal._client import AsyncExchange, AsyncInternalClient, Call
-
 _DONE = b"[DONE]"
+
+
+class AsyncOpener(Protocol):
+    """What a stream needs of its client."""
+
+    content_timeout: float
+
+    async def open(self, call: Call, *, streaming: bool = False) -> AsyncExchange:
+        """Send until an answer has begun."""
+        ...
 
 
 class AsyncStreamProcessor:
     """Reads one event stream of the API, and knows whether it came to its end."""
 
-    def __init__(self, client: AsyncInternalClient, call: Call) -> None:
+    def __init__(self, client: AsyncOpener, call: Call) -> None:
         self._client = client
         self._call = call
         self._exchange: Optional[AsyncExchange] = None
@@ -175,7 +184,7 @@ class AsyncTextStream:
     once.
     """
 
-    def __init__(self, client: AsyncInternalClient, call: Call) -> None:
+    def __init__(self, client: AsyncOpener, call: Call) -> None:
         self._processor = AsyncStreamProcessor(client, call)
         # The generator must not refer to this object: what nobody refers to any more is closed at
         # once, without waiting for the garbage collector to find a cycle.
