@@ -31,6 +31,12 @@ class PlatformError(Exception):
         self.retry_after = retry_after
         self.extra = extra or {}
 
+    @property
+    def told(self) -> dict[str, object]:
+        """What a caller is told beside the code and the detail."""
+        wait = {} if self.retry_after is None else {"retry_after": self.retry_after}
+        return {**self.extra, **wait}
+
 
 class InvalidRequest(PlatformError):
     """400: the request asks for something that cannot be."""

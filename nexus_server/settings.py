@@ -7,7 +7,7 @@ Each can be given as a keyword, as `NEXUS_SERVER_<NAME>` in the environment, or 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import BaseModel, Field, SecretStr
@@ -70,7 +70,7 @@ class ServerSettings(BaseSettings):
     shutdown_grace: float = Field(default=5.0, gt=0)
     """Seconds that open streams and running tasks get to end after SIGTERM."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, gt=0)
-    log_level: str = "warning"
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     @classmethod
     def settings_customise_sources(

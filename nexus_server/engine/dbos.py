@@ -101,15 +101,13 @@ class DBOSEngine:
         self._claimer.start()
 
     def _register(self) -> None:
-        @DBOS.step(name="work", preemptible=True)
-        async def work(task_id: str) -> None:
-            await self._hop(task_id)
-
+        # Without a step on purpose: a step's result would be kept beside the task's row, and a
+        # recovered workflow would believe it instead of asking the row what is left to do.
         @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=_MAX_RECOVERY_ATTEMPTS)
         async def run_task(task_id: str) -> None:
             self._claimer.began(task_id)
             try:
-                await work(task_id)
+                await self._hop(task_id)
             finally:
                 self._claimer.ended(task_id)
 

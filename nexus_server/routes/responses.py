@@ -45,20 +45,17 @@ def error_answer(
 ) -> Response:
     """The contract's error body."""
     body = {**(extra or {}), "detail": detail, "error_code": code, "timestamp": iso(now_ms())}
+    headers = dict(headers or {})
+    if isinstance(seconds := body.get("retry_after"), (int, float)):
+        headers["Retry-After"] = str(math.ceil(seconds))
     return answer(body, status, headers)
 
 
 def platform_error_answer(error: PlatformError, **extra: object) -> Response:
     """A domain error, with what it says beside its detail."""
-    headers = {}
-    if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if error.retry_after is not None:
-        extra["retry_after"] = error.retry_after
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
-    return error_answer(
-        error.status, error.code, error.detail, extra={**error.extra, **extra}, headers=headers
-    )
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    extra = {**error.told, **extra}
+    return error_answer(error.status, error.code, error.detail, extra=extra, headers=headers)
 
 
 def crash_answer() -> Response:

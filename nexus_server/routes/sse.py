@@ -33,7 +33,7 @@ def frame(item: StreamItem, task_id: str) -> bytes:
         return event({"delta": {"content": item}})
     if item.error is not None:
         error = item.error
-        return event({"error": {**error.extra, "code": error.code, "message": error.detail}})
+        return event({"error": {**error.told, "code": error.code, "message": error.detail}})
     output = item.output or {}
     last = {name: output.get(name) for name in ("usage", "finish_reason", "model")}
     return event({**last, "task_id": task_id}) + _DONE

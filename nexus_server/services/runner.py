@@ -26,9 +26,12 @@ class TaskRunner:
     async def run(self, task_id: str) -> None:
         """One attempt at the task."""
         async with self._slots:
-            record = await self._tasks.begin(task_id)
-            if record is None:
-                return
+            with self._tasks.busy():
+                await self._attempt(task_id)
+
+    async def _attempt(self, task_id: str) -> None:
+        record = await self._tasks.begin(task_id)
+        if record is not None:
             # The work is interrupted when the task is cancelled; writing how it ended never is.
             work = asyncio.create_task(generate_text(self._registry, record))
             self._tasks.track(task_id, work)

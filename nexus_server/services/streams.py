@@ -74,8 +74,9 @@ class TextStream:
             await self._read.wait()
 
     async def _conclude(self) -> None:
-        await asyncio.wait([self._work])
-        self._items.put_nowait(await self._settle())
+        with self._tasks.busy():
+            await asyncio.wait([self._work])
+            self._items.put_nowait(await self._settle())
 
     async def _settle(self) -> StreamEnd:
         if self._work.cancelled() and self._stopped_by is None:

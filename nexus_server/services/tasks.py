@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +51,9 @@ class TaskService:
         self._database = database
         self._engine = engine
         self._running: dict[str, asyncio.Task[Any]] = {}
+        self._busy = 0
         self.idle = asyncio.Event()
-        """Set while nobody works on any task."""
+        """Set while nobody brings a task to its end."""
         self.idle.set()
         # Long-polls are let go when a shutdown begins; a held `/invoke` may stay until its end.
         self.polls = Waiters()
@@ -157,11 +159,22 @@ class TaskService:
             self.holds.wake(task_id)
         return ended
 
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Held from the beginning of work on a task until its end is written."""
+        self._busy += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self.idle.set()
+
     def track(self, task_id: str, work: asyncio.Task[Any]) -> None:
         """Remember who works on the task, so that it can be stopped."""
         self._running[task_id] = work
-        self.idle.clear()
-        work.add_done_callback(lambda _: self._untrack(task_id))
+        work.add_done_callback(lambda _: self._running.pop(task_id, None))
 
     def stop(self, task_id: str) -> bool:
         """Interrupt the work on a task; False when nobody works on it."""
@@ -171,11 +184,6 @@ class TaskService:
     def is_running(self, task_id: str) -> bool:
         """Whether somebody in this process works on the task."""
         return task_id in self._running
-
-    def _untrack(self, task_id: str) -> None:
-        self._running.pop(task_id, None)
-        if not self._running:
-            self.idle.set()
 
     async def _admit(self, new: NewTask, key: IdempotencyKey | None, *, streamed: bool) -> Accepted:
         async with self._database.write() as connection:
@@ -196,7 +204,7 @@ class TaskService:
 
 def failure(error: PlatformError) -> dict[str, Any]:
     """An error as a task keeps it: what the wire tells, and the status of a synchronous answer."""
-    return {**error.extra, "code": error.code, "message": error.detail, "status": error.status}
+    return {**error.told, "code": error.code, "message": error.detail, "status": error.status}
 
 
 def _to_be_run_again(record: TaskRecord) -> bool:

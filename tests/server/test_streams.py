@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -135,13 +135,13 @@ def test_a_reader_that_leaves(server: ServerProcess, upstream: FakeUpstream, fak
     """The generation stops within a second, and the task is cancelled."""
     before = len(upstream.chats())
     began = time.monotonic()
-    with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.3) as client:
+    with suppress(httpx.ReadTimeout), httpx.Client(timeout=0.3) as client:
         headers = {"Authorization": f"Bearer {server.key}"}
         url = f"{server.url}/invoke"
         with client.stream("POST", url, json=text(stream=True, fake=fake), headers=headers) as it:
             for _ in it.iter_raw():
                 if time.monotonic() - began > 0.5:
-                    raise httpx.ReadTimeout("enough")
+                    break
     left = time.monotonic()
     seen = upstream.wait_for_chats(before + 1)[-1]
     assert seen.ended.wait(5)

@@ -14,6 +14,7 @@ The body's `fake` object (for callers of the platform: `config={"fake": {…}}`)
     headers        further response headers
     error_after    after so many pieces send an error event
     break_after    after so many pieces drop the connection
+    gated          answer only while the test keeps `gate` set (it is at first)
     no_usage       do not tell the usage
     no_options     refuse `stream_options`, as old servers do
 """
@@ -56,6 +57,8 @@ class FakeUpstream:
     def __init__(self, port: int = 0) -> None:
         self._port = port
         self.requests: list[Seen] = []
+        self.gate = threading.Event()
+        self.gate.set()
         self._arrived = threading.Condition()
 
     def __enter__(self) -> FakeUpstream:
@@ -152,6 +155,8 @@ class FakeUpstream:
     async def _answer(self, seen: Seen, writer: asyncio.StreamWriter) -> None:
         fake = seen.body.get("fake") or {}
         await asyncio.sleep(fake.get("first_delay", 0))
+        while fake.get("gated") and not self.gate.is_set():
+            await asyncio.sleep(0.01)
         if fake.get("no_options") and "stream_options" in seen.body:
             error = {"message": "Unknown field: stream_options", "type": "invalid_request_error"}
             await self._json(writer, 400, {"error": error})
