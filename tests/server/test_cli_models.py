@@ -151,12 +151,15 @@ def test_an_interrupted_pull_says_how_to_go_on(models_dir: Path, hub: Hub) -> No
     hub.script = [Answer(hold_after=10_000_000), Answer()]
     partial = models_dir / f"{SMOLLM.file}.partial"
     with start("models", "pull", "smollm2-135m") as process:
-        while not partial.exists() or partial.stat().st_size < 9_000_000:
+        # All but what is still in a buffer: it waits for more now. (An interrupt while it is busy
+        # can get lost in coverage's tracer.)
+        while not partial.exists() or partial.stat().st_size < 9_980_000:
             assert process.poll() is None
             time.sleep(0.01)
+        time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == 130, stderr
     assert "Stopped. `nexusai models pull smollm2-135m` goes on from here." in stderr
     assert "Traceback" not in stderr
     assert run("models", "pull", "smollm2-135m").exit_code == 0

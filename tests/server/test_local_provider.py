@@ -261,14 +261,14 @@ async def test_the_least_recently_used_model_makes_room(models_dir: Path) -> Non
     link_model(models_dir, "mine.gguf")
     async with running(models_dir, {"max_loaded": 1}) as provider:
         await text(provider, request())
-        (first,) = children()
+        (pid,) = children()
         busy = provider.stream_text(story(max_tokens=40))
         await first(busy)
         waiting = asyncio.ensure_future(text(provider, request(model="mine")))
         async for _ in busy:
             assert not waiting.done()
         assert await waiting
-        assert not is_alive(first)
+        assert not is_alive(pid)
         assert len(children()) == 1
 
 
