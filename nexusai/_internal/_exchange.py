@@ -85,7 +85,8 @@ class Exchange:
             self._answer = Answer(self._response.status, self._response.headers, content)
             self.close()
 
-    def read(self) -> Answer:
+    @property
+    def answer(self) -> Answer:
         """The whole answer of a call that does not stream."""
         assert self._answer is not None  # noqa: S101 - `begin` has read it
         return self._answer

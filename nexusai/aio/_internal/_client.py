@@ -50,18 +50,16 @@ class AsyncInternalClient:
         http_client: Any = None,
         transport: Optional[str] = None,
     ) -> None:
-        self._given: Dict[str, Any] = {
-            "timeout": timeout,
-            "max_retries": max_retries,
-            "poll_interval": poll_interval,
-            "poll_timeout": poll_timeout,
-            "total_timeout": total_timeout,
-            "content_timeout": content_timeout,
-            "default_headers": default_headers,
-            "http_client": http_client,
-            "transport": transport,
-        }
-        settings = config.resolve(api_key=api_key, base_url=base_url, **self._given)
+        settings = config.resolve(
+            api_key=api_key,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            poll_interval=poll_interval,
+            poll_timeout=poll_timeout,
+            total_timeout=total_timeout,
+            content_timeout=content_timeout,
+        )
         if transport not in (None, "httpx"):
             raise ValueError(f"transport: expected 'httpx', not {transport!r}")
         self._own = None if http_client is None else AsyncClientTransport(http_client)
@@ -73,17 +71,23 @@ class AsyncInternalClient:
         self.poll_timeout: float = settings["poll_timeout"]
         self.total_timeout: Optional[float] = settings["total_timeout"]
         self.content_timeout: float = settings["content_timeout"] or CONTENT_TIMEOUT_FACTOR * self.timeout
-        self.max_body_bytes: int = settings["max_body_bytes"]
+        self.max_body_bytes: int = settings.pop("max_body_bytes")
         self._headers = _bodies.checked_headers(
             {
-                "Authorization": f"Bearer {self._api_key}",
-                "User-Agent": f"nexus-ai-python/{__version__}",
-                "Accept": "application/json, text/event-stream",
-                "Accept-Encoding": "identity",
-                **(default_headers or {}),
+                "authorization": f"Bearer {self._api_key}",
+                "user-agent": f"nexus-ai-python/{__version__}",
+                "accept": "application/json, text/event-stream",
+                "accept-encoding": "identity",
+                **{name.lower(): value for name, value in (default_headers or {}).items()},
             }
         )
-        self._pools = AsyncPools(self._open_transport, settings["max_connections"])
+        self._pools = AsyncPools(self._open_transport, settings.pop("max_connections"))
+        self._options: Dict[str, Any] = {
+            **settings,
+            "default_headers": default_headers,
+            "http_client": http_client,
+            "transport": transport,
+        }
         self.long_polls: Optional[bool] = None
         """Whether the platform waits when it is asked to; None until it has been asked."""
 
@@ -92,11 +96,10 @@ class AsyncInternalClient:
 
     def with_options(self, **changes: Any) -> AsyncInternalClient:
         """A client that differs in these arguments, on the same connections where it can."""
-        given = {**self._given, "base_url": self.base_url, "api_key": self._api_key}
-        unknown = set(changes) - set(given)
+        unknown = set(changes) - set(self._options)
         if unknown:
             raise TypeError(f"with_options: no such option: {', '.join(sorted(unknown))}")
-        other = type(self)(**{**given, **changes})
+        other = type(self)(**{**self._options, **changes})
         if not {"base_url", "http_client", "transport"} & set(changes):
             other._pools = self._pools
         return other
@@ -160,11 +163,7 @@ class AsyncInternalClient:
             APIError: the one that tells what happened, with all attempts.
         """
         call = self.call(method, path, json, headers=headers, params=params, timeout=timeout)
-        exchange = await self.open(call)
-        try:
-            return await exchange.read()
-        finally:
-            await exchange.aclose()
+        return (await self.open(call)).answer
 
     def call(
         self,
@@ -201,10 +200,11 @@ class AsyncInternalClient:
         )
 
     async def open(self, call: Call, *, streaming: bool = False) -> AsyncExchange:
-        """Send until an answer below 300 has begun. The exchange holds a slot until it is closed.
+        """Send until there is an answer below 300.
 
         An ordinary answer is read within the same attempt, so that a body which breaks off is tried
-        again like everything else. A `streaming` one is left to the caller.
+        again like everything else. A `streaming` one is left to the caller, and holds its slot until
+        the exchange is closed.
         """
         attempts: List[errors.Attempt] = []
         while True:
@@ -231,8 +231,7 @@ class AsyncInternalClient:
         """
         call = self.call("GET", "/")
         try:
-            exchange = await self.open(call._replace(url=call.url.copy_with(path="/health")))
-            await exchange.aclose()
+            await self.open(call._replace(url=call.url.copy_with(path="/health")))
         except errors.NotFoundError:
             pass  # it answered, which is all that is wanted
 
