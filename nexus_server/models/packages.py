@@ -149,13 +149,16 @@ def _watch(process: subprocess.Popen[bytes], work: Path, size: int, on_bytes: Ca
 
 def _growing(work: Path) -> int:
     """The size of the largest file that pip has written so far."""
-    sizes = [0]
-    for path in work.rglob("*.whl"):
-        try:
-            sizes.append(path.stat().st_size)
-        except OSError:  # moved or deleted while we looked
-            continue
-    return max(sizes)
+    # os.walk passes over directories that vanish while we look, as pip's own do; rglob raises.
+    paths = (Path(folder, name) for folder, _, names in os.walk(work) for name in names)
+    return max((_size(path) for path in paths if path.suffix == ".whl"), default=0)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # moved or deleted since
+        return 0
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
