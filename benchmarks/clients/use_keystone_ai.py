@@ -1,0 +1,20 @@
+"""How `keystone-ai` is asked for text. What is imported inside is part of the cold start."""
+
+PACKAGE = "nexusai"  # it goes by the same name
+
+
+def connect(url):
+    import nexusai
+
+    return nexusai.NexusAIClient(api_key="nxs_bench", base_url=url + "/api/v1")
+
+
+def ask(client):
+    return client.text.generate("Hello").text
+
+
+def pieces(client):
+    for chunk in client.text.stream("Hello"):
+        delta = chunk.get("delta")
+        if delta:
+            yield delta["content"]
