@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Type
 
 from nexusai import error as errors
@@ -232,10 +233,8 @@ class InternalClient:
             NetworkError, APITimeoutError: the platform cannot be reached.
         """
         call = self.call("GET", "/")
-        try:
+        with suppress(errors.NotFoundError):  # then it has answered, which is all that is wanted
             self.open(call._replace(url=call.url.copy_with(path="/health")))
-        except errors.NotFoundError:
-            pass  # it answered, which is all that is wanted
 
     def _delay(self, error: errors.APIError, failures: int, call: Call) -> Optional[float]:
         """Seconds until the next attempt; None where there must be none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any, AsyncIterator, Dict, List, Mapping, Optional, Type
 
 from nexusai import error as errors
@@ -230,10 +231,8 @@ class AsyncInternalClient:
             NetworkError, APITimeoutError: the platform cannot be reached.
         """
         call = self.call("GET", "/")
-        try:
+        with suppress(errors.NotFoundError):  # then it has answered, which is all that is wanted
             await self.open(call._replace(url=call.url.copy_with(path="/health")))
-        except errors.NotFoundError:
-            pass  # it answered, which is all that is wanted
 
     def _delay(self, error: errors.APIError, failures: int, call: Call) -> Optional[float]:
         """Seconds until the next attempt; None where there must be none."""
