@@ -69,11 +69,9 @@ def serve(
     Raises:
         StartupError: the port is taken, or the data directory cannot be used.
     """
-    loop_factory = uvicorn.Config("", log_config=None).get_loop_factory()  # uvloop, where it is installed
-    with (
-        listen(settings.host, settings.port) as listener,
-        asyncio.Runner(loop_factory=loop_factory) as runner,
-    ):
+    uvloop = uvicorn.Config("", log_config=None).get_loop_factory()  # where it is installed
+    address = (settings.host, settings.port)
+    with listen(*address) as listener, asyncio.Runner(loop_factory=uvloop) as runner:
         runner.run(_serve(settings, listener, on_ready, exit_with_parent))
 
 
