@@ -118,7 +118,8 @@ def test_a_running_stream(server: ServerProcess) -> None:
     body = text(stream=True, fake={"tokens": 2, "delay": 30})
     headers = {"Idempotency-Key": key}
     with server.client.stream("POST", "/invoke", json=body, headers=headers) as response:
-        next(response.iter_raw())
+        pieces = response.iter_raw()
+        next(pieces)
         with server.client_with(server.key) as client:
             answer = client.post("/invoke", json=body, headers=headers)
     assert answer.status_code == 409
