@@ -36,9 +36,12 @@ class UpstreamSettings(BaseModel):
 class ServerSettings(BaseSettings):
     """Where the platform listens, where it keeps its data, and what it may use."""
 
-    model_config = SettingsConfigDict(env_prefix="NEXUS_SERVER_", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="NEXUS_SERVER_", extra="forbid", use_attribute_docstrings=True
+    )
 
     host: str = "127.0.0.1"
+    """The address to listen on: this machine only."""
     port: int = Field(default=8000, ge=0, le=65535)
     """0 takes any free port."""
     data_dir: Path = Field(default_factory=lambda: user_data_path("nexusai"))
@@ -58,8 +61,11 @@ class ServerSettings(BaseSettings):
     """Threads of a local model; as many as there are cores when left out."""
 
     upstreams: list[UpstreamSettings] = Field(default_factory=list)
+    """OpenAI-compatible providers: name, base_url, api_key, models, timeout, max_retries."""
     default_provider: str | None = None
+    """The provider for who names none; the first that can, if left out."""
     default_model: str | None = None
+    """The model for who names none; the provider's first, if left out."""
 
     worker_concurrency: int = Field(default=16, ge=1)
     """Tasks that run at the same time in this process."""
@@ -70,7 +76,9 @@ class ServerSettings(BaseSettings):
     shutdown_grace: float = Field(default=5.0, gt=0)
     """Seconds that open streams and running tasks get to end after SIGTERM."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, gt=0)
+    """A longer request body is answered 413."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """debug, info, warning or error."""
 
     @classmethod
     def settings_customise_sources(
