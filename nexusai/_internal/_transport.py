@@ -15,7 +15,7 @@ import ssl
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from functools import lru_cache
 from typing import (
     Any,
     AsyncIterator,
@@ -68,8 +68,9 @@ class TransportError(Exception):
         self.sent = sent
 
 
+@lru_cache(maxsize=256)
 def parse_url(url: str) -> httpx.URL:
-    """`url`, ready to be sent to."""
+    """`url`, ready to be sent to. A client asks for the same few again and again."""
     return httpx.URL(url)
 
 
@@ -194,15 +195,15 @@ class _AsyncTimedBackend(httpcore.AsyncNetworkBackend):
 class Response:
     """An answer whose head has come. Read it, then close it."""
 
-    def __init__(self, response: Any, library: Any) -> None:
+    def __init__(self, response: Any, translated: _Translated) -> None:
         self._response = response
-        self._library = library
+        self._translated = translated
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
     def chunks(self) -> Iterator[bytes]:
         """The body, decoded, as it comes."""
-        with _translated(self._library):
+        with self._translated:
             yield from self._response.iter_bytes()
 
     def close(self) -> None:
@@ -213,15 +214,15 @@ class Response:
 class AsyncResponse:
     """An answer whose head has come. Read it, then close it."""
 
-    def __init__(self, response: Any, library: Any) -> None:
+    def __init__(self, response: Any, translated: _Translated) -> None:
         self._response = response
-        self._library = library
+        self._translated = translated
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, decoded, as it comes."""
-        with _translated(self._library):
+        with self._translated:
             async for chunk in self._response.aiter_bytes():
                 yield chunk
 
@@ -242,9 +243,9 @@ class Transport:
     def send(self, request: Request) -> Response:
         """Send, and wait for the head of the answer."""
         self._clock.deadline = request.deadline
-        with _translated(httpx):
+        with _OF_HTTPX:
             response = self._transport.handle_request(_httpx_request(httpx, request))
-        return Response(response, httpx)
+        return Response(response, _OF_HTTPX)
 
     def hasten(self, seconds: float) -> bool:
         """Give what is still to be read only so long; False where that cannot be."""
@@ -268,9 +269,9 @@ class AsyncTransport:
     async def send(self, request: Request) -> AsyncResponse:
         """Send, and wait for the head of the answer."""
         self._clock.deadline = request.deadline
-        with _translated(httpx):
+        with _OF_HTTPX:
             response = await self._transport.handle_async_request(_httpx_request(httpx, request))
-        return AsyncResponse(response, httpx)
+        return AsyncResponse(response, _OF_HTTPX)
 
     def hasten(self, seconds: float) -> bool:
         """Give what is still to be read only so long; False where that cannot be."""
@@ -288,14 +289,15 @@ class ClientTransport:
     def __init__(self, client: Any) -> None:
         self._client = _checked(client, "Client")
         self._library = _library_of(client)
+        self._translated = _Translated(self._library)
 
     def send(self, request: Request) -> Response:
         """Send, and wait for the head of the answer."""
-        with _translated(self._library):
+        with self._translated:
             response = self._client.send(
                 _httpx_request(self._library, request), stream=True, follow_redirects=False
             )
-        return Response(response, self._library)
+        return Response(response, self._translated)
 
     def hasten(self, seconds: float) -> bool:
         """It cannot be: the timeouts are the user's."""
@@ -311,14 +313,15 @@ class AsyncClientTransport:
     def __init__(self, client: Any) -> None:
         self._client = _checked(client, "AsyncClient")
         self._library = _library_of(client)
+        self._translated = _Translated(self._library)
 
     async def send(self, request: Request) -> AsyncResponse:
         """Send, and wait for the head of the answer."""
-        with _translated(self._library):
+        with self._translated:
             response = await self._client.send(
                 _httpx_request(self._library, request), stream=True, follow_redirects=False
             )
-        return AsyncResponse(response, self._library)
+        return AsyncResponse(response, self._translated)
 
     def hasten(self, seconds: float) -> bool:
         """It cannot be: the timeouts are the user's."""
@@ -400,21 +403,33 @@ def _proxy_for(origin: httpx.URL) -> Optional[str]:
     return proxies.get(origin.scheme) or proxies.get("all")
 
 
-@contextmanager
-def _translated(library: Any) -> Iterator[None]:
-    """Httpx's exceptions → `TransportError`."""
-    try:
-        yield
-    except library.TimeoutException as error:
-        sent = not isinstance(error, (library.ConnectTimeout, library.PoolTimeout))
-        raise TransportError(_described(error), timed_out=True, sent=sent) from error
-    except library.ConnectError as error:
-        raise TransportError(_described(error), timed_out=False, sent=False) from error
-    except (library.TransportError, library.DecodingError, library.StreamError) as error:
-        raise TransportError(_described(error), timed_out=False, sent=True) from error
+class _Translated:
+    """Turns the exceptions of httpx (or httpx2) into `TransportError`. It has no state."""
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], traceback: Any) -> None:
+        library = self._library
+        if error is None or not isinstance(error, _failures(library)):
+            return
+        timed_out = isinstance(error, library.TimeoutException)
+        unsent = (library.ConnectTimeout, library.PoolTimeout, library.ConnectError)
+        sent = not isinstance(error, unsent)
+        raise TransportError(_described(error), timed_out=timed_out, sent=sent) from error
 
 
-def _described(error: Exception) -> str:
+def _failures(library: Any) -> Tuple[Any, ...]:
+    return library.TransportError, library.DecodingError, library.StreamError
+
+
+_OF_HTTPX = _Translated(httpx)
+
+
+def _described(error: BaseException) -> str:
     name = type(error).__name__
     words = "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
     return f"{words}: {error}" if str(error) else words

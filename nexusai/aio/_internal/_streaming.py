@@ -122,6 +122,8 @@ class AsyncStreamProcessor:
         delta = chunk.get("delta")
         if delta and delta.get("content"):
             self.parts.append(delta["content"])
+            if len(chunk) == 1:
+                return chunk  # most hold nothing else
         for name in ("usage", "finish_reason", "model", "task_id"):
             if chunk.get(name) is not None:
                 self.facts[name] = chunk[name]
