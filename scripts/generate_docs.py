@@ -60,7 +60,13 @@ def default(name: str, field: Any) -> str:
 def demo_output() -> str:
     command = [sys.executable, "-m", "nexusai", "demo"]
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, check=True, encoding="utf-8", env={**os.environ, "COLUMNS": "200"}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=True,
+        encoding="utf-8",
+        env={**os.environ, "COLUMNS": "100"},
+        cwd=ROOT,
     )
     shown = done.stdout.replace(str(Path.home()), "~").strip()
     return f"\n```text\n{shown}\n```\n\n"

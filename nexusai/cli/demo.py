@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import time
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Callable, Tuple
 
 import typer
@@ -142,9 +145,10 @@ def _timed(step: Callable[[], str]) -> None:
 
 def _goodbye() -> None:
     _title("How to go on", "接下来")
+    command = _own_name()
     _console.print(
-        "Start the platform · 启动平台        nexusai serve\n"
-        "See its models · 查看模型            nexusai models list\n"
+        f"Start the platform · 启动平台        {command} serve\n"
+        f"See its models · 查看模型            {command} models list\n"
         "In your own code · 在代码中使用\n"
         "    import nexusai\n"
         "    with nexusai.NexusAIClient.local() as client:\n"
@@ -152,6 +156,16 @@ def _goodbye() -> None:
         "Read on · 继续阅读                   README.md, README.zh-CN.md",
         markup=False,
     )
+
+
+def _own_name() -> str:
+    """How this command is called from here: in an environment that is not active, by its path."""
+    if shutil.which("nexusai"):
+        return "nexusai"
+    path = Path(sys.executable).with_name("nexusai")
+    with suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
 
 
 def _title(english: str, chinese: str) -> None:
