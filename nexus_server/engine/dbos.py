@@ -41,6 +41,8 @@ class DBOSEngine:
     def __init__(self, database: Path, *, concurrency: int) -> None:
         self._url = f"sqlite:///{database}"
         self._concurrency = concurrency
+        # There before DBOS is launched: work that it recovers may begin at once.
+        self._claimer = _Claimer(concurrency)
 
     async def start(self, run: RunTask) -> None:
         """Launch DBOS, which puts back into the queue what a crash interrupted."""
@@ -97,8 +99,7 @@ class DBOSEngine:
             on_conflict="always_update",
         )
         self._client = DBOSClient(system_database_url=self._url, application_name=_APPLICATION)
-        self._claimer = _Claimer(self._dbos, queue, self._concurrency)
-        self._claimer.start()
+        self._claimer.begin(self._dbos, queue)
 
     def _register(self) -> None:
         # Without a step on purpose: a step's result would be kept beside the task's row, and a
@@ -130,7 +131,8 @@ class DBOSEngine:
         return found
 
     def _destroy(self) -> None:
-        self._claimer.join(timeout=5)
+        if self._claimer.is_alive():
+            self._claimer.join(timeout=5)
         self._client.destroy()
         DBOS.destroy(destroy_registry=True)
 
@@ -143,15 +145,19 @@ class _Claimer(threading.Thread):
     fails, the polling worker remains, and nothing is lost but time.
     """
 
-    def __init__(self, dbos: DBOS, queue: Queue, concurrency: int) -> None:
+    def __init__(self, concurrency: int) -> None:
         super().__init__(name="task-claimer", daemon=True)
-        self._dbos = dbos
-        self._queue = queue
         self._concurrency = concurrency
         self._wake = threading.Event()
         self._stopped = False
         self._active: set[str] = set()
         self._full = False  # more may be waiting than there was room for
+
+    def begin(self, dbos: DBOS, queue: Queue) -> None:
+        """Claim from this queue from now on."""
+        self._dbos = dbos
+        self._queue = queue
+        self.start()
 
     def wake(self) -> None:
         """Claim soon; several calls may become one claim."""

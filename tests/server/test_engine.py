@@ -187,8 +187,8 @@ def test_claiming_that_fails(
 
     internals = Internals()
     dbos = cast("Any", SimpleNamespace(_sys_db=internals))
-    claimer = _Claimer(dbos, cast("Any", None), 1)
-    claimer.start()
+    claimer = _Claimer(1)
+    claimer.begin(dbos, cast("Any", None))
     for calls in (1, 2) if goes_on else (1,):
         claimer.wake()
         while internals.calls < calls:

@@ -28,9 +28,7 @@ def test_the_platform(tmp_path: Path) -> None:
 @pytest.mark.skipif(find_spec("typer") is not None, reason="the command is installed here")
 def test_the_command() -> None:
     """One sentence, no traceback."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nexusai"], stderr=subprocess.PIPE, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "nexusai"], stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert "pip install 'nexus-ai-sdk[cli]'" in done.stderr
     assert "Traceback" not in done.stderr
