@@ -23,6 +23,7 @@ from nexus_server.services.tasks import Accepted, NewTask
 from nexus_server.store.idempotency import IdempotencyKey
 from nexus_server.store.tasks import TaskRecord
 
+_DEEPEST = 64
 router = APIRouter(tags=["invoke"])
 
 _AVAILABLE = ("text_generation",)
@@ -145,10 +146,26 @@ def _fingerprint(body: InvokeBody) -> str:
     """A hash of the body.
 
     Raises:
-        InvalidRequest: it holds what no JSON may: NaN, an infinity, half a surrogate pair.
+        InvalidRequest: it holds what no JSON may: NaN, an infinity, half a surrogate pair. Or it is
+            nested so deep that writing it down could exhaust the stack.
     """
+    if any(_is_deeper(part, _DEEPEST) for part in (body.input, body.config)):
+        raise InvalidRequest(f"The body is nested more than {_DEEPEST} levels deep.")
     try:
         canonical = json.dumps(body.model_dump(), sort_keys=True, ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
     except ValueError as error:
         raise InvalidRequest("The body holds a number or text that JSON cannot carry.") from error
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether lists and dicts stand within each other more than so many levels deep."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [
+            inner
+            for item in layer
+            if isinstance(item, (list, dict))
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    return any(isinstance(item, (list, dict)) for item in layer)

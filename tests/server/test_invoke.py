@@ -224,10 +224,12 @@ def test_a_task_outlives_its_caller(server: ServerProcess, upstream: FakeUpstrea
         b'{"task_type":"text_generation","input":{"prompt":"\\ud800"}}',
         b'{"task_type":"text_generation","input":{"prompt":"hi"},"config":{"top_p":NaN}}',
         b'{"task_type":"text_generation","input":{"prompt":"hi"},"config":{"x":1e999}}',
+        b'{"task_type":"text_generation","input":{"prompt":"hi"},"config":{"x":%b%b}}'
+        % (b"[" * 300, b"]" * 300),
     ],
 )
 def test_what_json_cannot_carry(server: ServerProcess, raw: bytes) -> None:
-    """Half characters and numbers that are none are refused before they do harm."""
+    """Half characters, numbers that are none, and endless nests are refused before they do harm."""
     headers = {"Content-Type": "application/json"}
     answer = server.client.post("/invoke", content=raw, headers=headers)
     assert answer.status_code == 400
