@@ -24,6 +24,7 @@ from faults.server import (
 
 import nexusai
 from nexusai import error as errors
+from nexusai._internal._runtime import in_thread
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 LAST = event({"usage": USAGE, "finish_reason": "stop", "model": "m"})
@@ -113,6 +114,14 @@ def test_leaving_early_hangs_up(faults: FaultServer, client: nexusai.NexusAIClie
     assert faults.hung_up.wait(PATIENCE)
     faults.plays(stream(DONE))
     assert (client.text.stream("again").read()).text == ""
+
+
+def test_leaving_a_loop_is_enough(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Without `with` the connection is closed as soon as nothing refers to the stream."""
+    faults.plays(hang(STREAM_HEAD, delta("a"), delta("b")))
+    for _ in client.text.stream("hi"):
+        break
+    assert in_thread(lambda: faults.hung_up.wait(PATIENCE))
 
 
 def test_silence(faults: FaultServer, client: nexusai.NexusAIClient) -> None:

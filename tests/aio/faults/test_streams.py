@@ -22,6 +22,7 @@ from faults.server import (
 
 import nexusai
 from nexusai import error as errors
+from nexusai._internal._runtime import async_in_thread
 
 pytestmark = pytest.mark.anyio
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
@@ -118,6 +119,16 @@ async def test_leaving_early_hangs_up(faults: FaultServer, async_client: nexusai
     assert faults.hung_up.wait(PATIENCE)
     faults.plays(stream(DONE))
     assert (await async_client.text.stream("again").read()).text == ""
+
+
+async def test_leaving_a_loop_is_enough(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """Without `with` the connection is closed as soon as nothing refers to the stream."""
+    faults.plays(hang(STREAM_HEAD, delta("a"), delta("b")))
+    async for _ in async_client.text.stream("hi"):
+        break
+    assert await async_in_thread(lambda: faults.hung_up.wait(PATIENCE))
 
 
 async def test_silence(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
