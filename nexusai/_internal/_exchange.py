@@ -128,9 +128,11 @@ class Exchange:
         self._pool = self._transport = None
         if pool is None or transport is None:
             return
-        if response is not None and not self._complete:
-            finish(response.close)
-        pool.give(transport, reusable=self._complete)
+        try:
+            if response is not None and not self._complete:
+                finish(response.close)
+        finally:  # whatever closing a broken connection raises, its slot is not lost
+            pool.give(transport, reusable=self._complete)
 
     def failure(self, error: TransportError) -> errors.APIError:
         """What a transport's error means for the caller."""

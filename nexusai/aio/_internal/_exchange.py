@@ -126,9 +126,11 @@ class AsyncExchange:
         self._pool = self._transport = None
         if pool is None or transport is None:
             return
-        if response is not None and not self._complete:
-            await async_finish(response.aclose)
-        await pool.give(transport, reusable=self._complete)
+        try:
+            if response is not None and not self._complete:
+                await async_finish(response.aclose)
+        finally:  # whatever closing a broken connection raises, its slot is not lost
+            await pool.give(transport, reusable=self._complete)
 
     def failure(self, error: TransportError) -> errors.APIError:
         """What a transport's error means for the caller."""
