@@ -155,6 +155,8 @@ def _token(name: str) -> bytes:
 def _value(name: str, value: str) -> bytes:
     if any(ord(c) < 32 or ord(c) == 127 or ord(c) > 255 for c in value if c != "\t"):
         raise ValueError(f"the value of the header {name!r} holds a character that no header can")
+    if value != value.strip(" \t"):  # the library would refuse it, and quote it in its error
+        raise ValueError(f"the value of the header {name!r} begins or ends with a space")
     return value.encode("latin-1")
 
 

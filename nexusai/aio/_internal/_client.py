@@ -179,21 +179,21 @@ class AsyncInternalClient:
         """Everything that stays the same over the attempts of a call."""
         if not path.startswith("/"):
             raise ValueError(f"endpoint: expected a path like /tasks, not {path!r}")
-        lines = [*self._headers]
+        given = _bodies.checked_headers({name.lower(): value for name, value in (headers or {}).items()})
+        lines = dict(self._headers)
         body = None
         if json is not None:
             body = _bodies.json_body(json, self.max_body_bytes)
-            lines.append((b"Content-Type", b"application/json"))
+            lines[b"content-type"] = b"application/json"
         if method == "POST":
-            lines.append((b"Idempotency-Key", _bodies.idempotency_key()))
-        if headers:
-            lines += _bodies.checked_headers(headers)
+            lines.setdefault(b"idempotency-key", _bodies.idempotency_key())
+        lines.update(given)
         url = with_query(parse_url(self.base_url + path), _bodies.query(params or {}))
         started = time.monotonic()
         return Call(
             method=method,
             url=url,
-            headers=lines,
+            headers=list(lines.items()),
             body=body,
             timeout=timeout or self.timeout,
             deadline=started + self.total_timeout if self.total_timeout else _FOREVER,

@@ -97,6 +97,7 @@ class AsyncTaskPoller:
                 task_id=task.task_id,
                 request_id=task.request_id,
             )
-        if not self._client.long_polls:
+        # Less than a second is too short to be waited for at the platform: it is waited for here.
+        if not self._client.long_polls or deadline - now < 1.0:
             pause = max(_FIRST_PAUSE, _PATIENCE * (now - started))
             await async_sleep(min(pause, self._poll_interval, deadline - now))
