@@ -30,16 +30,21 @@ async def generate_text(
         async for chunk in chunks:
             finish_reason = chunk.finish_reason or finish_reason
             usage = chunk.usage or usage
-            if chunk.text:
-                texts.append(chunk.text)
+            if text := _whole(chunk.text):
+                texts.append(text)
                 if emit is not None:
-                    await emit(chunk.text)
+                    await emit(text)
     return {
         "text": "".join(texts),
         "usage": (usage or Usage(0, 0)).as_dict(),
         "model": task.model,
         "finish_reason": finish_reason,
     }
+
+
+def _whole(text: str) -> str:
+    """The text with halves of surrogate pairs, which no UTF-8 can carry, replaced."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _messages_of(task_input: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from nexus_server.services.generation import generate_text
 from nexus_server.services.runner import work_error
 from nexus_server.services.tasks import TaskService
 from nexus_server.store.tasks import TaskRecord
+
+_logger = logging.getLogger(__name__)
 
 _BUFFERED_PIECES = 256  # a reader that is farther behind than this slows the generation down
 
@@ -76,7 +79,12 @@ class TextStream:
     async def _conclude(self) -> None:
         with self._tasks.busy():
             await asyncio.wait([self._work])
-            self._items.put_nowait(await self._settle())
+            try:
+                end = await self._settle()
+            except Exception:  # the next start ends the task; the reader must hear of an end now
+                _logger.exception("The end of task %s could not be recorded", self.task_id)
+                end = StreamEnd(error=PlatformError("The end of the stream could not be recorded."))
+            self._items.put_nowait(end)
 
     async def _settle(self) -> StreamEnd:
         if self._work.cancelled() and self._stopped_by is None:
@@ -99,16 +107,20 @@ class StreamDesk:
         self._tasks = tasks
         self._registry = registry
         self._open: set[TextStream] = set()
+        self._closed = False
 
     def start(self, record: TaskRecord) -> TextStream:
         """Begin to generate what an accepted stream task asks for."""
         stream = TextStream(self._tasks, self._registry, record)
         self._open.add(stream)
         stream.ended.add_done_callback(lambda _: self._open.discard(stream))
+        if self._closed:  # the shutdown began while the task was being accepted
+            stream.shut_down()
         return stream
 
     async def shut_down(self) -> None:
         """End every open stream with an error, and wait until that is recorded."""
+        self._closed = True
         ending = [stream.ended for stream in self._open]
         for stream in self._open:
             stream.shut_down()

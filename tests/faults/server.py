@@ -12,7 +12,7 @@ import struct
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 PATIENCE = 20.0
 
@@ -24,6 +24,7 @@ class Seen(NamedTuple):
     target: str
     headers: Dict[str, str]
     body: bytes
+    lines: List[Tuple[str, str]]
 
     @property
     def json(self) -> Any:
@@ -65,12 +66,10 @@ class Connection:
             return None
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ", 2)
-        headers = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.strip().lower()] = value.strip()
+        pairs = [(name.strip().lower(), value.strip()) for name, _, value in map(_cut, lines)]
+        headers = dict(pairs)
         body = self._exactly(int(headers.get("content-length", "0")))
-        return Seen(method, target, headers, body)
+        return Seen(method, target, headers, body, pairs)
 
     def _until(self, mark: bytes) -> Optional[bytes]:
         while mark not in self._buffer:
@@ -89,6 +88,10 @@ class Connection:
             self._buffer += data
         body, self._buffer = self._buffer[:size], self._buffer[size:]
         return body
+
+
+def _cut(line: str) -> Tuple[str, str, str]:
+    return line.partition(":")
 
 
 Act = Callable[[Connection], None]

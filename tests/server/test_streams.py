@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from server.inside import Scripted, serving
 from server.process import ServerProcess, text
 from server.upstream import FakeUpstream
+
+from nexus_server.providers.base import TextChunk, TextRequest
+from nexus_server.services.platform import open_platform
+from nexus_server.services.tasks import NewTask
+from nexus_server.settings import ServerSettings
 
 
 @contextmanager
@@ -181,3 +190,67 @@ def test_a_slow_reader_loses_nothing(server: ServerProcess) -> None:
     assert told[-1] == "[DONE]"
     assert len(told) == 5_002
     assert len(record(server, response)["output"]["text"].split()) == 5_000
+
+
+def test_half_a_surrogate_pair(tmp_path: Path) -> None:
+    """A provider may send what no UTF-8 can carry; the rest of its answer is not lost."""
+    settings = ServerSettings(data_dir=tmp_path)
+    with serving(settings, [Scripted("ok ", "\ud83d", " end")]) as client:
+        streamed = client.post("/invoke", json=text(stream=True))
+        whole = client.post("/invoke", json=text())
+    told = events(streamed.text)
+    assert [event["delta"]["content"] for event in told[:-2]] == ["ok ", "?", " end"]
+    assert told[-1] == "[DONE]"
+    assert whole.json()["output"]["text"] == "ok ? end"
+
+
+class _Saboteur(Scripted):
+    """A provider during whose work the platform's table of tasks goes away."""
+
+    def __init__(self, database: Path) -> None:
+        super().__init__()
+        self.database = database
+
+    async def stream_text(self, request: TextRequest) -> AsyncIterator[TextChunk]:
+        yield TextChunk("first")
+        with closing(sqlite3.connect(self.database)) as connection:
+            connection.execute("ALTER TABLE tasks RENAME TO gone")
+
+
+def test_an_end_that_cannot_be_recorded(tmp_path: Path) -> None:
+    """The reader hears of an end whatever happens, and the next start settles the task."""
+    settings = ServerSettings(data_dir=tmp_path)
+    database = tmp_path / "nexus.db"
+    headers = {"Idempotency-Key": "one"}
+    with serving(settings, [_Saboteur(database)]) as client:
+        streamed = client.post("/invoke", json=text(stream=True), headers=headers)
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("ALTER TABLE gone RENAME TO tasks")
+    told = events(streamed.text)
+    assert told[0] == {"delta": {"content": "first"}}
+    assert told[-1]["error"]["code"] == "INTERNAL_ERROR"
+    with serving(settings, [Scripted("second")]) as client:
+        task = client.get(f"/tasks/{streamed.headers['x-task-id']}").json()
+        assert task["error"]["code"] == "SERVER_RESTARTED"
+        again = client.post("/invoke", json=text(stream=True), headers=headers)
+        assert events(again.text)[0] == {"delta": {"content": "second"}}
+
+
+def test_a_stream_that_begins_after_the_end_has_begun(tmp_path: Path) -> None:
+    """Accepted just before a shutdown, started just after: it is ended like the others."""
+
+    async def scenario() -> str | None:
+        settings = ServerSettings(data_dir=tmp_path)
+        async with open_platform(settings, [Scripted("never told")]) as platform:
+            key = (tmp_path / "api_key").read_text().strip()
+            caller = await platform.keys.authenticate(f"Bearer {key}")
+            new = NewTask(caller.api_key_id, "text_generation", "scripted", "script", {"prompt": "hi"}, {})
+            accepted = await platform.tasks.accept_stream(new)
+            await platform.drained()
+            stream = platform.streams.start(accepted.task)
+            async with asyncio.timeout(10):
+                (item,) = [item for item in await stream.next(10) if not isinstance(item, str)]
+            await stream.ended
+        return item.error.code if item.error else None
+
+    assert asyncio.run(scenario()) == "SERVER_SHUTDOWN"

@@ -65,30 +65,33 @@ class AsyncTaskPoller:
         deadline = started + self._poll_timeout
         reported: Optional[Tuple[str, Optional[float]]] = None
         while True:
-            task, answer = await self._look(task_id, deadline, watched=on_progress is not None)
+            task, answer, held = await self._look(task_id, deadline, watched=on_progress is not None)
             if on_progress is not None and (task.status, task.progress) != reported:
                 reported = (task.status, task.progress)
                 on_progress(task)
             if task.has_ended:
                 return task, answer
-            await self._pause(task, started, deadline)
+            await self._pause(task, started, deadline, held=held)
 
-    async def _look(self, task_id: str, deadline: float, *, watched: bool) -> Tuple[Task, Answer]:
+    async def _look(self, task_id: str, deadline: float, *, watched: bool) -> Tuple[Task, Answer, bool]:
         """Ask once; a platform that can holds the answer until the task ends.
 
-        Where progress is watched it holds it for a second only.
+        Where progress is watched it holds it for a second only. The last of the three tells whether
+        the platform did hold it: one that is about to stop promises to, and answers at once.
         """
         client = self._client
         patience = min(client.timeout, max(0.0, deadline - time.monotonic()) + 1.0)
         seconds = None if client.long_polls is False else _bodies.server_wait(patience)
         seconds = min(seconds, 1) if seconds and watched else seconds
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
+        asked = time.monotonic()
         answer = await client.send("GET", _bodies.path("tasks", task_id), headers=headers)
         if seconds:
             client.long_polls = "preference-applied" in answer.headers
-        return _responses.read_model(answer, Task), answer
+        held = bool(seconds and client.long_polls and time.monotonic() - asked > seconds / 2)
+        return _responses.read_model(answer, Task), answer, held
 
-    async def _pause(self, task: Task, started: float, deadline: float) -> None:
+    async def _pause(self, task: Task, started: float, deadline: float, *, held: bool) -> None:
         now = time.monotonic()
         if now >= deadline:
             raise errors.TaskTimeoutError(
@@ -97,7 +100,6 @@ class AsyncTaskPoller:
                 task_id=task.task_id,
                 request_id=task.request_id,
             )
-        # Less than a second is too short to be waited for at the platform: it is waited for here.
-        if not self._client.long_polls or deadline - now < 1.0:
+        if not held:
             pause = max(_FIRST_PAUSE, _PATIENCE * (now - started))
             await async_sleep(min(pause, self._poll_interval, deadline - now))

@@ -38,6 +38,30 @@ async def test_the_request_says_what_was_asked(
     assert len(seen.headers["idempotency-key"]) == 36
 
 
+async def test_a_call_s_own_headers_take_the_place_of_ours(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """Each is sent once, in whatever case it is written."""
+    faults.plays(reply(200, {"ok": True}))
+    mine = {"Idempotency-Key": "order-7", "AUTHORIZATION": "Bearer nxs_other", "accept": "text/plain"}
+    sent = async_client._internal_client
+    assert await sent.request("POST", "/anything", json={}, headers=mine) == {"ok": True}
+    lines = faults.requests[0].lines
+    for name, value in mine.items():
+        assert [v for n, v in lines if n == name.lower()] == [value]
+
+
+@pytest.mark.parametrize("bad", [" nxs_secret", "nxs_secret\t", "nxs_secret\r\nX: y", "nxs_密"])
+async def test_a_header_that_cannot_be_sent_is_not_quoted(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, bad: str
+) -> None:
+    """It may be a secret: the error names the header, not its value."""
+    with pytest.raises(ValueError, match="x-token") as caught:
+        await async_client._internal_client.request("GET", "/anything", headers={"X-Token": bad})
+    assert "nxs_" not in str(caught.value)
+    assert not faults.requests
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 async def test_what_may_pass_is_tried_again(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, status: int

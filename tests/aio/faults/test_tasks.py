@@ -42,6 +42,17 @@ async def test_long_polling_asks_again_at_once(
     assert [seen.headers.get("prefer") for seen in faults.requests] == ["wait=4"] * 4
 
 
+async def test_a_wait_that_is_promised_and_not_kept(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """A server that answers at once, whatever it says, is not asked without pause."""
+    held = reply(202, {"task_id": "task_1", "status": "running"}, preference_applied="wait=1")
+    faults.plays(QUEUED, *[held] * 500)
+    with pytest.raises(errors.TaskTimeoutError):
+        await async_client.with_options(poll_timeout=2.5).text.generate("hi")
+    assert len(faults.requests) < 60
+
+
 async def test_a_handle(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
     """Submitted, looked at, waited for, with its progress."""
     faults.plays(QUEUED, running(10), running(10), running(60), reply(200, completed("done")))  # type: ignore[arg-type]
