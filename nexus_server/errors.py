@@ -88,6 +88,12 @@ class PayloadTooLarge(PlatformError):
     status, error_code = 413, "PAYLOAD_TOO_LARGE"
 
 
+class UnsupportedMediaType(PlatformError):
+    """415: a file of a type that is not taken."""
+
+    status, error_code = 415, "UNSUPPORTED_MEDIA_TYPE"
+
+
 class Unavailable(PlatformError):
     """503: a provider, a model or the platform itself cannot answer now."""
 

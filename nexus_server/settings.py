@@ -77,6 +77,8 @@ class ServerSettings(BaseSettings):
     """Seconds that open streams and running tasks get to end after SIGTERM."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, gt=0)
     """A longer request body is answered 413."""
+    max_file_bytes: int = Field(default=2 * 1024**3, gt=0)
+    """A larger upload is answered 413."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """debug, info, warning or error."""
 

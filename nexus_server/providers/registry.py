@@ -6,12 +6,15 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import TypeVar
 
 from nexus_server.errors import InvalidRequest, Unavailable
 from nexus_server.providers.base import OfferedModel, Provider
 from nexus_server.settings import ServerSettings
 
 _logger = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=Provider)
 
 NO_MODEL = (
     "There is no model for {task_type}. Fetch a local one with `nexusai models pull`, "
@@ -58,14 +61,14 @@ class ProviderRegistry:
         closing = [provider.close() for provider in self._providers]
         self._report("close", await asyncio.gather(*closing, return_exceptions=True))
 
-    def get(self, name: str) -> Provider:
-        """The provider of an accepted task.
+    def get(self, name: str, port: type[P]) -> P:
+        """The provider of an accepted task: the one of that name which implements the port.
 
         Raises:
             Unavailable: it is not configured any more.
         """
         for provider in self._providers:
-            if provider.name == name:
+            if provider.name == name and isinstance(provider, port):
                 return provider
         raise Unavailable(f"The provider {name!r} is not there any more.")
 

@@ -14,6 +14,7 @@ from nexus_server.routes.responses import crash_answer, error_answer
 
 _logger = logging.getLogger(__name__)
 
+_UPLOADS = re.compile(r"/(files|documents|transcriptions)$")  # read block by block, never as a whole
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -60,7 +61,7 @@ class BodyLimitMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or _is_upload(scope):  # it has a limit of its own
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
@@ -81,3 +82,8 @@ class BodyLimitMiddleware:
             return message
 
         await self._app(scope, receive_within_limit, send)
+
+
+def _is_upload(scope: Scope) -> bool:
+    kind = Headers(scope=scope).get("content-type", "").lower()
+    return kind.startswith("multipart/form-data") and _UPLOADS.search(scope["path"]) is not None

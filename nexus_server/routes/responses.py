@@ -12,7 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from nexus_server.errors import PlatformError
+from nexus_server.services.replays import Made
 from nexus_server.store.clock import iso, now_ms
+
+LAST_PAGE = 1_000_000_000
+"""Pages beyond this are not asked for by anybody, and do not fit the database's numbers."""
 
 _CODES = {
     400: "INVALID_REQUEST",
@@ -33,6 +37,12 @@ def encode(body: object) -> bytes:
 def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer of a body that is already as it should be."""
     return Response(encode(body), status, headers, media_type="application/json")
+
+
+def made_answer(made: Made, status: int) -> Response:
+    """The answer to a request that made a thing, or that made it before."""
+    headers = {"Idempotent-Replayed": "true"} if made.replayed else None
+    return answer(made.body, status, headers)
 
 
 def error_answer(

@@ -80,6 +80,40 @@ class TaskPage(BaseModel):
     pages: int
 
 
+class FileBody(BaseModel):
+    """A file. `mime_type` is the older name of `content_type`."""
+
+    file_id: str
+    filename: str
+    content_type: str
+    mime_type: str
+    size: int
+    created_at: str
+
+
+class UploadedFile(FileBody):
+    """A file that was just uploaded."""
+
+    message: str
+
+
+class FilePage(BaseModel):
+    """A page of files, newest first."""
+
+    files: list[FileBody]
+    total: int
+    page: int
+    per_page: int
+    pages: int
+
+
+class DeletedFile(BaseModel):
+    """That a file is gone."""
+
+    message: str
+    deleted_count: int
+
+
 class InvokeOutput(BaseModel):
     """A task that ended in time."""
 

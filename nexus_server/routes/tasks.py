@@ -9,12 +9,10 @@ from starlette.responses import Response
 
 from nexus_server.auth import CallerDep
 from nexus_server.routes.dependencies import PlatformDep, PreferencesDep
-from nexus_server.routes.responses import answer
+from nexus_server.routes.responses import LAST_PAGE, answer
 from nexus_server.routes.schemas import TaskBody, TaskPage, TaskStatus, TaskType, task_body
 
 router = APIRouter(tags=["tasks"])
-
-_LAST_PAGE = 1_000_000_000
 
 
 @router.get("/tasks", responses={200: {"model": TaskPage}})
@@ -24,7 +22,7 @@ async def list_tasks(
     caller: CallerDep,
     status: TaskStatus | None = None,
     task_type: TaskType | None = None,
-    page: Annotated[int, Query(ge=1, le=_LAST_PAGE)] = 1,
+    page: Annotated[int, Query(ge=1, le=LAST_PAGE)] = 1,
     per_page: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """The caller's tasks, newest first."""

@@ -6,22 +6,26 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, cast
 
-from nexus_server.providers.base import TextChunk, TextRequest, Usage
+from nexus_server.providers.base import TextChunk, TextProvider, TextRequest, Usage
 from nexus_server.providers.registry import ProviderRegistry
+from nexus_server.services.work import Done
 from nexus_server.store.tasks import TaskRecord
 
 Emit = Callable[[str], Awaitable[None]]
 
 
-async def generate_text(
-    registry: ProviderRegistry, task: TaskRecord, emit: Emit | None = None
-) -> dict[str, Any]:
+async def generate_text(registry: ProviderRegistry, task: TaskRecord, emit: Emit | None = None) -> Done:
+    """Generate what a task asks for."""
+    request = TextRequest(task.model, _messages_of(task.input), task.config)
+    return Done(await generate(registry.get(task.provider, TextProvider), request, emit))
+
+
+async def generate(provider: TextProvider, request: TextRequest, emit: Emit | None = None) -> dict[str, Any]:
     """The contract's output of a text generation, its pieces given to `emit` as they come.
 
     Interrupting this closes the provider's iterator, and so stops the generation.
     """
-    request = TextRequest(task.model, _messages_of(task.input), task.config)
-    iterator = registry.get(task.provider).stream_text(request)
+    iterator = provider.stream_text(request)
     texts: list[str] = []
     finish_reason: str | None = None
     usage: Usage | None = None
@@ -37,7 +41,7 @@ async def generate_text(
     return {
         "text": "".join(texts),
         "usage": (usage or Usage(0, 0)).as_dict(),
-        "model": task.model,
+        "model": request.model,
         "finish_reason": finish_reason,
     }
 

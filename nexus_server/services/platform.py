@@ -7,21 +7,26 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from nexus_server.auth import KeyRing
 from nexus_server.engine import TaskEngine
 from nexus_server.engine.dbos import DBOSEngine
 from nexus_server.errors import PlatformError, Unavailable
-from nexus_server.providers.base import Provider
+from nexus_server.providers.base import OnProgress, Provider
 from nexus_server.providers.registry import ProviderRegistry, build_providers
+from nexus_server.services.files import FileService
+from nexus_server.services.generation import generate_text
 from nexus_server.services.runner import TaskRunner
 from nexus_server.services.streams import StreamDesk
 from nexus_server.services.tasks import TaskService
+from nexus_server.services.work import Done, Workshop
 from nexus_server.settings import ServerSettings
 from nexus_server.store import idempotency
 from nexus_server.store import tasks as task_store
 from nexus_server.store.data_dir import DirectoryLock, make_private
 from nexus_server.store.database import Database
+from nexus_server.store.tasks import TaskRecord
 
 _logger = logging.getLogger(__name__)
 
@@ -40,6 +45,7 @@ class Platform:
     engine: TaskEngine
     tasks: TaskService
     streams: StreamDesk
+    files: FileService
     _drained: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
@@ -128,11 +134,13 @@ async def open_platform(
 
         engine = DBOSEngine(database.path, concurrency=settings.worker_concurrency)
         tasks = TaskService(database, engine)
-        streams = StreamDesk(tasks, registry)
-        platform = Platform(settings, database, keys, registry, engine, tasks, streams)
+        files = FileService(database, settings.data_dir / "files")
+        await files.open()
+        streams = StreamDesk(tasks, partial(generate_text, registry))
+        platform = Platform(settings, database, keys, registry, engine, tasks, streams, files)
         await platform.fail_left_streams()
         await platform.purge()
-        runner = TaskRunner(tasks, registry, concurrency=settings.worker_concurrency)
+        runner = TaskRunner(tasks, _workshop(registry), concurrency=settings.worker_concurrency)
         await engine.start(runner.run)
         stack.push_async_callback(engine.shutdown)
         await platform.sweep()
@@ -140,6 +148,13 @@ async def open_platform(
         async with _maintenance(platform):
             yield platform
             platform.begin_shutdown()
+
+
+def _workshop(registry: ProviderRegistry) -> Workshop:
+    async def text(task: TaskRecord, _: OnProgress) -> Done:
+        return await generate_text(registry, task)
+
+    return Workshop({"text_generation": text})
 
 
 @asynccontextmanager

@@ -7,9 +7,9 @@ import logging
 from typing import Any
 
 from nexus_server.errors import PlatformError, Unavailable
-from nexus_server.providers.registry import ProviderRegistry
-from nexus_server.services.generation import generate_text
+from nexus_server.services.progress import ProgressReport
 from nexus_server.services.tasks import TaskService
+from nexus_server.services.work import Done, Workshop
 
 _logger = logging.getLogger(__name__)
 
@@ -17,9 +17,9 @@ _logger = logging.getLogger(__name__)
 class TaskRunner:
     """Brings a task to its end. Only a shutdown may interrupt it and leave the task open."""
 
-    def __init__(self, tasks: TaskService, registry: ProviderRegistry, *, concurrency: int) -> None:
+    def __init__(self, tasks: TaskService, workshop: Workshop, *, concurrency: int) -> None:
         self._tasks = tasks
-        self._registry = registry
+        self._workshop = workshop
         # The engine claims about as many; two claimers at once may claim a few more.
         self._slots = asyncio.Semaphore(concurrency)
 
@@ -33,15 +33,17 @@ class TaskRunner:
         record = await self._tasks.begin(task_id)
         if record is not None:
             # The work is interrupted when the task is cancelled; writing how it ended never is.
-            work = asyncio.create_task(generate_text(self._registry, record))
+            progress = ProgressReport(self._tasks, task_id)
+            work = asyncio.create_task(self._workshop.do(record, progress.tell))
             self._tasks.track(task_id, work)
             try:
                 await asyncio.wait([work])
             finally:
                 work.cancel()  # of no effect, unless a shutdown interrupts this very wait
+                progress.close()
             await self._settle(task_id, work)
 
-    async def _settle(self, task_id: str, work: asyncio.Task[dict[str, Any]]) -> None:
+    async def _settle(self, task_id: str, work: asyncio.Task[Done]) -> None:
         error = work_error(work, task_id)
         if error is None:
             await self._tasks.complete(task_id, work.result())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 from nexus_server.errors import PlatformError, TaskCancelled, Unavailable
-from nexus_server.providers.registry import ProviderRegistry
-from nexus_server.services.generation import generate_text
+from nexus_server.services.generation import Emit
 from nexus_server.services.runner import work_error
 from nexus_server.services.tasks import TaskService
+from nexus_server.services.work import Done
 from nexus_server.store.tasks import TaskRecord
 
 _logger = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ class StreamEnd:
 
 StreamItem = str | StreamEnd
 
+StreamWork = Callable[[TaskRecord, Emit], Coroutine[Any, Any, Done]]
+"""Does what a task asks for, and gives each piece away as it is made."""
+
 
 class TextStream:
     """One generation and its one reader.
@@ -37,13 +41,13 @@ class TextStream:
     goes away, at whatever moment, leaves nothing half done.
     """
 
-    def __init__(self, tasks: TaskService, registry: ProviderRegistry, record: TaskRecord) -> None:
+    def __init__(self, tasks: TaskService, work: StreamWork, record: TaskRecord) -> None:
         self.task_id = record.id
         self._tasks = tasks
         self._items: asyncio.Queue[StreamItem] = asyncio.Queue()
         self._read = asyncio.Event()
         self._stopped_by: PlatformError | None = None
-        self._work = asyncio.create_task(generate_text(registry, record, self._emit))
+        self._work = asyncio.create_task(work(record, self._emit))
         tasks.track(record.id, self._work)
         self.ended = asyncio.create_task(self._conclude())
 
@@ -94,24 +98,24 @@ class TextStream:
         if error is not None:
             await self._tasks.fail(self.task_id, error)
             return StreamEnd(error=error)
-        output = self._work.result()
-        if not await self._tasks.complete(self.task_id, output):
+        done = self._work.result()
+        if not await self._tasks.complete(self.task_id, done):
             return StreamEnd(error=TaskCancelled("The task was cancelled."))
-        return StreamEnd(output=output)
+        return StreamEnd(output=done.output)
 
 
 class StreamDesk:
     """The streams that are open now."""
 
-    def __init__(self, tasks: TaskService, registry: ProviderRegistry) -> None:
+    def __init__(self, tasks: TaskService, work: StreamWork) -> None:
         self._tasks = tasks
-        self._registry = registry
+        self._work = work
         self._open: set[TextStream] = set()
         self._closed = False
 
     def start(self, record: TaskRecord) -> TextStream:
         """Begin to generate what an accepted stream task asks for."""
-        stream = TextStream(self._tasks, self._registry, record)
+        stream = TextStream(self._tasks, self._work, record)
         self._open.add(stream)
         stream.ended.add_done_callback(lambda _: self._open.discard(stream))
         if self._closed:  # the shutdown began while the task was being accepted

@@ -11,6 +11,7 @@ from typing import Any
 from nexus_server.engine import TaskEngine
 from nexus_server.errors import Conflict, NotFound, PlatformError
 from nexus_server.services.waiting import Waiters
+from nexus_server.services.work import Also, Done
 from nexus_server.store import idempotency
 from nexus_server.store import tasks as store
 from nexus_server.store.clock import now_ms
@@ -34,6 +35,7 @@ class NewTask:
     model: str
     input: dict[str, Any]
     config: dict[str, Any]
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,20 +142,38 @@ class TaskService:
             )
         return record if started else None
 
-    async def complete(self, task_id: str, output: dict[str, Any]) -> bool:
-        """End the task with its output; False if something else ended it first."""
-        return await self.end(task_id, "completed", output=output)
+    async def progress(self, task_id: str, percent: int) -> None:
+        """Note how far the task is."""
+        async with self._database.write() as connection:
+            await store.set_progress(connection, task_id, percent)
+
+    async def complete(self, task_id: str, done: Done) -> bool:
+        """End the task with what its work came to; False if something else ended it first."""
+        return await self.end(task_id, "completed", also=done.also, output=done.output)
 
     async def fail(self, task_id: str, error: PlatformError) -> bool:
         """End the task with an error; False if something else ended it first."""
         return await self.end(task_id, "failed", detail=error.code, error=failure(error))
 
-    async def end(self, task_id: str, status: str, *, detail: str | None = None, **values: Any) -> bool:
-        """Give the task its one final status, and wake those who wait for it."""
+    async def end(
+        self,
+        task_id: str,
+        status: str,
+        *,
+        detail: str | None = None,
+        also: Also | None = None,
+        **values: Any,
+    ) -> bool:
+        """Give the task its one final status, and wake those who wait for it.
+
+        `also` is written in the same transaction, if this call is the one that ends the task.
+        """
         async with self._database.write() as connection:
             ended = await store.change_status(
                 connection, task_id, source=OPEN_STATUSES, target=status, detail=detail, **values
             )
+            if ended and also is not None:
+                await also(connection)
         if ended:
             self.polls.wake(task_id)
             self.holds.wake(task_id)
@@ -190,13 +210,13 @@ class TaskService:
             if key and (earlier := await idempotency.recall(connection, key)):
                 if earlier.fingerprint != key.fingerprint:
                     raise Conflict("The Idempotency-Key was used for another request.")
-                record = await store.get(connection, earlier.task_id)
+                record = await store.get(connection, earlier.task_id or "")
                 if record and not _to_be_run_again(record):
                     return Accepted(record, replayed=True)
             record = _record_of(new, streamed=streamed)
             await store.insert(connection, record)
             if key:
-                await idempotency.remember(connection, key, record.id)
+                await idempotency.remember(connection, key, task_id=record.id)
             if not streamed:
                 await connection.run_sync(self._engine.enqueue, record.id)
         return Accepted(record)
@@ -228,6 +248,7 @@ def _record_of(new: NewTask, *, streamed: bool) -> TaskRecord:
         model=new.model,
         input=new.input,
         config=new.config,
+        webhook_url=new.webhook_url,
         created_at=moment,
         started_at=moment if streamed else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,23 +26,31 @@ class IdempotencyKey:
 class Remembered:
     """What the key was first used for."""
 
-    task_id: str
     fingerprint: str
+    task_id: str | None
+    answer: dict[str, Any] | None
 
 
 async def recall(connection: AsyncConnection, key: IdempotencyKey) -> Remembered | None:
     """The first use of the key within the last 24 hours."""
-    query = sa.select(table.c.task_id, table.c.fingerprint).where(
+    query = sa.select(table.c.fingerprint, table.c.task_id, table.c.answer).where(
         *_same(key), table.c.created_at > now_ms() - DAY_MS
     )
     row = (await connection.execute(query)).one_or_none()
-    return Remembered(row.task_id, row.fingerprint) if row else None
+    return Remembered(row.fingerprint, row.task_id, row.answer) if row else None
 
 
-async def remember(connection: AsyncConnection, key: IdempotencyKey, task_id: str) -> None:
-    """From now on the key stands for this task."""
+async def remember(
+    connection: AsyncConnection,
+    key: IdempotencyKey,
+    *,
+    task_id: str | None = None,
+    answer: dict[str, Any] | None = None,
+) -> None:
+    """From now on the key stands for this task, or for this answer."""
     await connection.execute(table.delete().where(*_same(key)))
-    await connection.execute(table.insert().values(**asdict(key), task_id=task_id, created_at=now_ms()))
+    row = {**asdict(key), "task_id": task_id, "answer": answer, "created_at": now_ms()}
+    await connection.execute(table.insert().values(**row))
 
 
 async def purge(connection: AsyncConnection) -> int:

@@ -29,6 +29,8 @@ class TaskRecord:
     input: dict[str, Any]
     config: dict[str, Any]
     created_at: int
+    webhook_url: str | None = None
+    progress: int | None = None
     output: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     started_at: int | None = None
@@ -75,6 +77,19 @@ async def change_status(
         return False
     await _remember(connection, task_id, target, moment, detail)
     return True
+
+
+async def set_progress(connection: AsyncConnection, task_id: str, percent: int) -> None:
+    """Note how far a running task is; it never goes back."""
+    await connection.execute(
+        tasks.update()
+        .where(
+            tasks.c.id == task_id,
+            tasks.c.status == "running",
+            sa.func.coalesce(tasks.c.progress, -1) < percent,
+        )
+        .values(progress=percent)
+    )
 
 
 async def get(connection: AsyncConnection, task_id: str) -> TaskRecord | None:

@@ -9,7 +9,7 @@ import pytest
 from server.inside import Scripted
 
 from nexus_server.errors import InvalidRequest, Unavailable
-from nexus_server.providers.base import OfferedModel, TextChunk, TextRequest
+from nexus_server.providers.base import OfferedModel, TextChunk, TextProvider, TextRequest
 from nexus_server.providers.openai_compatible import OpenAICompatibleProvider
 from nexus_server.providers.registry import ProviderRegistry, build_providers
 from nexus_server.settings import ServerSettings
@@ -100,9 +100,9 @@ def test_nothing_at_all() -> None:
 def test_a_provider_that_is_gone() -> None:
     """An accepted task may outlive its provider."""
     registry = ProviderRegistry(SHELVES)
-    assert registry.get("here") is SHELVES[2]
+    assert registry.get("here", TextProvider) is SHELVES[2]
     with pytest.raises(Unavailable, match="gone"):
-        registry.get("gone")
+        registry.get("gone", TextProvider)
 
 
 def test_a_provider_that_cannot_start(caplog: pytest.LogCaptureFixture) -> None:

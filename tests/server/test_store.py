@@ -163,8 +163,8 @@ def test_purging_keys(tmp_path: Path) -> None:
         old = replace(new, key="old")
         async with database.write() as connection:
             await tasks.insert(connection, RECORD)
-            await idempotency.remember(connection, new, "task_1")
-            await idempotency.remember(connection, old, "task_1")
+            await idempotency.remember(connection, new, task_id="task_1")
+            await idempotency.remember(connection, old, task_id="task_1")
             await connection.exec_driver_sql("UPDATE idempotency_keys SET created_at = 0 WHERE key = 'old'")
             assert await idempotency.recall(connection, old) is None
             purged = await idempotency.purge(connection)
