@@ -27,6 +27,9 @@ class UpstreamSettings(BaseModel):
     api_key: SecretStr = SecretStr("none")
     models: dict[str, str] = Field(default_factory=dict)
     """The names callers use → the provider's own names. Empty: whatever it lists itself."""
+    task_types: dict[str, list[str]] = Field(default_factory=dict)
+    """What a model is for, by the name callers use: text_generation, image_generation, speech_to_text,
+    text_to_speech, embeddings. Left out: guessed from its name, else text_generation."""
     timeout: float = 600.0
     """Seconds of silence after which the provider is given up."""
     max_retries: int = Field(default=2, ge=0)
@@ -61,7 +64,7 @@ class ServerSettings(BaseSettings):
     """Threads of a local model; as many as there are cores when left out."""
 
     upstreams: list[UpstreamSettings] = Field(default_factory=list)
-    """OpenAI-compatible providers: name, base_url, api_key, models, timeout, max_retries."""
+    """OpenAI-compatible providers: name, base_url, api_key, models, task_types, timeout, max_retries."""
     default_provider: str | None = None
     """The provider for who names none; the first that can, if left out."""
     default_model: str | None = None

@@ -38,6 +38,12 @@ def get_idempotency_key(
     return idempotency_key
 
 
+def get_origin(request: Request) -> str:
+    """The address under which the caller reaches the platform, such as `http://localhost:8000`."""
+    return str(request.base_url).rstrip("/")
+
+
+OriginDep = Annotated[str, Depends(get_origin)]
 PlatformDep = Annotated[Platform, Depends(get_platform)]
 PreferencesDep = Annotated[Preferences, Depends(get_preferences)]
 IdempotencyKeyDep = Annotated[str | None, Depends(get_idempotency_key)]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 from fastapi import APIRouter
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from nexus_server.auth import Caller, CallerDep
 from nexus_server.errors import InvalidRequest, Unavailable
-from nexus_server.routes.dependencies import IdempotencyKeyDep, PlatformDep, PreferencesDep
+from nexus_server.routes.dependencies import IdempotencyKeyDep, OriginDep, PlatformDep, PreferencesDep
+from nexus_server.routes.inputs import check_input, read_input
 from nexus_server.routes.preferences import Preferences
 from nexus_server.routes.responses import answer, error_answer
-from nexus_server.routes.schemas import InvokeAccepted, InvokeBody, InvokeOutput, TextInput
+from nexus_server.routes.schemas import InvokeAccepted, InvokeBody, InvokeOutput, located
 from nexus_server.routes.sse import EventStreamResponse, replay
 from nexus_server.services.platform import Platform
 from nexus_server.services.tasks import Accepted, NewTask
@@ -26,7 +24,7 @@ from nexus_server.store.tasks import TaskRecord
 _DEEPEST = 64
 router = APIRouter(tags=["invoke"])
 
-_AVAILABLE = ("text_generation",)
+_ALWAYS_ASYNC = ("image_generation",)  # answered 202, unless the caller says how long it would wait
 
 
 @router.post(
@@ -37,15 +35,17 @@ _AVAILABLE = ("text_generation",)
     },
 )
 async def invoke(
+    *,
     body: InvokeBody,
     platform: PlatformDep,
     caller: CallerDep,
     preferences: PreferencesDep,
     idempotency_key: IdempotencyKeyDep,
+    origin: OriginDep,
 ) -> Response:
     """Make something: at once, as a task (`Prefer: respond-async`), or as a stream (`stream`)."""
     fingerprint = _fingerprint(body)
-    new = _new_task(body, platform, caller)
+    new = await _new_task(body, platform, caller)
     key = (
         IdempotencyKey(caller.api_key_id, "POST /invoke", idempotency_key, fingerprint)
         if idempotency_key
@@ -54,26 +54,26 @@ async def invoke(
     if body.stream:
         return await _stream(platform, new, key)
     accepted = await platform.tasks.accept(new, key)
-    return await _hold(platform, accepted, preferences)
+    return await _hold(platform, accepted, preferences, origin)
 
 
-async def _hold(platform: Platform, accepted: Accepted, preferences: Preferences) -> Response:
+async def _hold(platform: Platform, accepted: Accepted, preferences: Preferences, origin: str) -> Response:
     """Wait for the task as long as the caller prefers, and tell how it is then.
 
     The task goes on when the caller goes away.
     """
+    task, tasks = accepted.task, platform.tasks
     seconds: float = platform.settings.sync_wait
     if preferences.wait is not None:
         seconds = preferences.wait
-    elif preferences.respond_async:
+    elif preferences.respond_async or task.task_type in _ALWAYS_ASYNC:
         seconds = 0
-    task, tasks = accepted.task, platform.tasks
     if seconds:
         task = await tasks.wait(task.api_key_id, task.id, seconds, tasks.holds)
     headers = {**preferences.applied, **_replayed(accepted)}
     if not task.ended or (preferences.respond_async and preferences.wait is None):
         return _accepted_answer(task, headers)
-    return _ended_answer(task, headers)
+    return _ended_answer(task, headers, origin)
 
 
 async def _stream(platform: Platform, new: NewTask, key: IdempotencyKey | None) -> Response:
@@ -97,9 +97,10 @@ def _accepted_answer(task: TaskRecord, headers: dict[str, str]) -> Response:
     return answer(body, 202, headers)
 
 
-def _ended_answer(task: TaskRecord, headers: dict[str, str]) -> Response:
+def _ended_answer(task: TaskRecord, headers: dict[str, str], origin: str) -> Response:
     if task.status == "completed":
-        body = {"task_id": task.id, "status": "completed", "output": task.output}
+        output = located(task.output or {}, origin)
+        body = {"task_id": task.id, "status": "completed", "output": output}
         return answer(body, 200, headers)
     if task.status == "cancelled":
         detail = "The task was cancelled."
@@ -114,14 +115,10 @@ def _replayed(accepted: Accepted) -> dict[str, str]:
     return {"Idempotent-Replayed": "true"} if accepted.replayed else {}
 
 
-def _new_task(body: InvokeBody, platform: Platform, caller: Caller) -> NewTask:
+async def _new_task(body: InvokeBody, platform: Platform, caller: Caller) -> NewTask:
     """Check what the body's schema cannot, before anything is accepted."""
-    if body.task_type not in _AVAILABLE:
-        raise InvalidRequest(
-            f"{body.task_type} is not available here yet. Available: {', '.join(_AVAILABLE)}.",
-            extra={"available": list(_AVAILABLE)},
-        )
-    task_input = _text_input(body.input)
+    task_input = read_input(body)
+    await check_input(body, task_input, platform, caller.api_key_id)
     provider, model = platform.registry.choose(body.task_type, body.provider, body.model)
     return NewTask(
         api_key_id=caller.api_key_id,
@@ -130,16 +127,8 @@ def _new_task(body: InvokeBody, platform: Platform, caller: Caller) -> NewTask:
         model=model,
         input=task_input,
         config=body.config or {},
+        webhook_url=body.webhook_url,
     )
-
-
-def _text_input(given: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return TextInput.model_validate(given).model_dump(exclude_none=True)
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
-        located = [{**fault, "loc": ("body", "input", *fault["loc"])} for fault in faults]
-        raise RequestValidationError(located) from error
 
 
 def _fingerprint(body: InvokeBody) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from nexus_server.store.clock import iso
 from nexus_server.store.tasks import TaskRecord
@@ -28,26 +28,7 @@ class InvokeBody(BaseModel):
     model: str | None = Field(default=None, max_length=255)
     config: dict[str, Any] | None = None
     stream: bool = False
-
-
-class Message(BaseModel):
-    """One message of a conversation."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-class TextInput(BaseModel):
-    """The input of a text generation: a prompt or messages."""
-
-    prompt: str | None = Field(default=None, min_length=1)
-    messages: list[Message] | None = Field(default=None, min_length=1)
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> TextInput:
-        if (self.prompt is None) == (self.messages is None):
-            raise ValueError("give either `prompt` or `messages`")
-        return self
+    webhook_url: str | None = Field(default=None, max_length=2048)
 
 
 class TaskError(BaseModel):
@@ -66,6 +47,7 @@ class TaskBody(BaseModel):
     created_at: str
     started_at: str | None = None
     finished_at: str | None = None
+    progress: int | None = None
     output: dict[str, Any] | None = None
     error: TaskError | None = None
 
@@ -139,8 +121,11 @@ class ErrorBody(BaseModel):
     timestamp: str
 
 
-def task_body(record: TaskRecord) -> dict[str, Any]:
-    """A task as the wire tells it; what is not there yet is left out."""
+def task_body(record: TaskRecord, origin: str = "") -> dict[str, Any]:
+    """A task as the wire tells it; what is not there yet is left out.
+
+    `origin` is put before the addresses in its output, which are told below it.
+    """
     moments = {
         name: iso(moment)
         for name in ("created_at", "started_at", "finished_at")
@@ -152,8 +137,21 @@ def task_body(record: TaskRecord) -> dict[str, Any]:
         "task_type": record.task_type,
         **moments,
     }
+    if record.progress is not None:
+        body["progress"] = 100 if record.status == "completed" else record.progress
     if record.output is not None:
-        body["output"] = record.output
+        body["output"] = located(record.output, origin)
     if record.error is not None:
         body["error"] = {name: said for name, said in record.error.items() if name != "status"}
     return body
+
+
+def located(output: dict[str, Any], origin: str) -> dict[str, Any]:
+    """A task's output with whole addresses of the files in it."""
+    whole = dict(output)
+    for name in ("image_url", "audio_url"):
+        if name in whole:
+            whole[name] = origin + whole[name]
+    if "images" in whole:
+        whole["images"] = [{**image, "url": origin + image["url"]} for image in whole["images"]]
+    return whole

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from nexus_server.auth import CallerDep
-from nexus_server.routes.dependencies import PlatformDep, PreferencesDep
+from nexus_server.routes.dependencies import OriginDep, PlatformDep, PreferencesDep
 from nexus_server.routes.responses import LAST_PAGE, answer
 from nexus_server.routes.schemas import TaskBody, TaskPage, TaskStatus, TaskType, task_body
 
@@ -20,6 +20,7 @@ async def list_tasks(
     *,
     platform: PlatformDep,
     caller: CallerDep,
+    origin: OriginDep,
     status: TaskStatus | None = None,
     task_type: TaskType | None = None,
     page: Annotated[int, Query(ge=1, le=LAST_PAGE)] = 1,
@@ -35,7 +36,7 @@ async def list_tasks(
     )
     return answer(
         {
-            "tasks": [task_body(record) for record in records],
+            "tasks": [task_body(record, origin) for record in records],
             "total": total,
             "page": page,
             "per_page": per_page,
@@ -49,15 +50,15 @@ async def list_tasks(
     responses={200: {"model": TaskBody}, 202: {"model": TaskBody, "description": "Not ended yet"}},
 )
 async def get_task(
-    task_id: str, platform: PlatformDep, caller: CallerDep, preferences: PreferencesDep
+    task_id: str, platform: PlatformDep, caller: CallerDep, preferences: PreferencesDep, origin: OriginDep
 ) -> Response:
     """A task. With `Prefer: wait=N` the answer is held until the task ends, or N seconds."""
     tasks = platform.tasks
     if preferences.wait is None:
-        return answer(task_body(await tasks.get(caller.api_key_id, task_id)))
+        return answer(task_body(await tasks.get(caller.api_key_id, task_id), origin))
     record = await tasks.wait(caller.api_key_id, task_id, preferences.wait, tasks.polls)
     status = 200 if record.ended else 202
-    return answer(task_body(record), status, preferences.applied)
+    return answer(task_body(record, origin), status, preferences.applied)
 
 
 @router.post("/tasks/{task_id}/cancel", responses={200: {"model": TaskBody}})

@@ -81,6 +81,14 @@ def recognise(filename: str, beginning: bytes) -> FileType:
     return known
 
 
+def kind_of(content_type: str) -> str | None:
+    """`audio`, `image`, `video`, `document` or `text`; None for what was never taken."""
+    for known in FILE_TYPES.values():
+        if known.content_type == content_type:
+            return known.kind
+    return None
+
+
 def _by_content(beginning: bytes) -> FileType:
     guess = filetype.guess_mime(beginning)
     for known in FILE_TYPES.values():

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -124,9 +124,18 @@ class Staging:
         with self._blobs.stage(self.file_id) as staged:
             yield staged
 
+    def create(self) -> BinaryIO:
+        """A new file at `path`, for who keeps its own counsel about when it is discarded."""
+        return os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
     def discard(self) -> None:
         """Forget what was written; harmless after it was kept."""
         self.path.unlink(missing_ok=True)
+
+
+def content_url(file_id: str) -> str:
+    """Where the bytes of a file are asked for, below the platform's own address."""
+    return f"/api/v1/files/{file_id}/content"
 
 
 def output_record(

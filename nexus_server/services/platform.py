@@ -17,7 +17,9 @@ from nexus_server.providers.base import OnProgress, Provider
 from nexus_server.providers.registry import ProviderRegistry, build_providers
 from nexus_server.services.files import FileService
 from nexus_server.services.generation import generate_text
+from nexus_server.services.images import ImageWork
 from nexus_server.services.runner import TaskRunner
+from nexus_server.services.speech import SpeechWork, TranscriptionWork
 from nexus_server.services.streams import StreamDesk
 from nexus_server.services.tasks import TaskService
 from nexus_server.services.work import Done, Workshop
@@ -140,7 +142,7 @@ async def open_platform(
         platform = Platform(settings, database, keys, registry, engine, tasks, streams, files)
         await platform.fail_left_streams()
         await platform.purge()
-        runner = TaskRunner(tasks, _workshop(registry), concurrency=settings.worker_concurrency)
+        runner = TaskRunner(tasks, _workshop(registry, files), concurrency=settings.worker_concurrency)
         await engine.start(runner.run)
         stack.push_async_callback(engine.shutdown)
         await platform.sweep()
@@ -150,11 +152,18 @@ async def open_platform(
             platform.begin_shutdown()
 
 
-def _workshop(registry: ProviderRegistry) -> Workshop:
+def _workshop(registry: ProviderRegistry, files: FileService) -> Workshop:
     async def text(task: TaskRecord, _: OnProgress) -> Done:
         return await generate_text(registry, task)
 
-    return Workshop({"text_generation": text})
+    return Workshop(
+        {
+            "text_generation": text,
+            "image_generation": ImageWork(registry, files),
+            "speech_to_text": TranscriptionWork(registry, files),
+            "text_to_speech": SpeechWork(registry, files),
+        }
+    )
 
 
 @asynccontextmanager

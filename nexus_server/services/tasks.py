@@ -149,7 +149,11 @@ class TaskService:
 
     async def complete(self, task_id: str, done: Done) -> bool:
         """End the task with what its work came to; False if something else ended it first."""
-        return await self.end(task_id, "completed", also=done.also, output=done.output)
+        try:
+            return await self.end(task_id, "completed", also=done.also, output=done.output)
+        finally:
+            if done.release is not None:
+                done.release()
 
     async def fail(self, task_id: str, error: PlatformError) -> bool:
         """End the task with an error; False if something else ended it first."""

@@ -22,6 +22,8 @@ class Done:
 
     output: dict[str, Any]
     also: Also | None = None
+    release: Callable[[], None] | None = None
+    """Gives back what was held until the end was recorded, however it was."""
 
 
 Work = Callable[[TaskRecord, OnProgress], Awaitable[Done]]

@@ -122,12 +122,13 @@ def test_unknown_task_type(server: ServerProcess) -> None:
     assert "'text_generation'" in answer.json()["detail"][0]["msg"]
 
 
-def test_task_type_that_is_not_available(server: ServerProcess) -> None:
-    """A type that this server cannot do yet is refused with those that it can."""
+def test_no_model_for_it(server: ServerProcess) -> None:
+    """What nothing here can do is refused with how to change that, and not accepted."""
+    before = server.client.get("/tasks").json()["total"]
     answer = server.invoke({"task_type": "image_generation", "input": {"prompt": "hi"}})
-    assert answer.status_code == 400
-    assert answer.json()["error_code"] == "INVALID_REQUEST"
-    assert answer.json()["available"] == ["text_generation"]
+    assert answer.status_code == 503
+    assert "no model for image_generation" in answer.json()["detail"]
+    assert server.client.get("/tasks").json()["total"] == before
 
 
 @pytest.mark.parametrize(

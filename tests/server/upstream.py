@@ -159,10 +159,10 @@ class FakeUpstream:
             await asyncio.sleep(0.01)
         if fake.get("no_options") and "stream_options" in seen.body:
             error = {"message": "Unknown field: stream_options", "type": "invalid_request_error"}
-            await self._json(writer, 400, {"error": error})
+            await self._json(writer, 400, {"error": error}, {"Connection": "close"})
             return
         if "status" in fake:
-            headers = fake.get("headers", {})
+            headers = {"Connection": "close", **fake.get("headers", {})}
             await self._json(writer, fake["status"], {"error": fake.get("error", {})}, headers)
             return
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
