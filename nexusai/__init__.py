@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         TaskTimeoutError,
         ValidationError,
     )
-    from nexusai.resources import tasks, text
+    from nexusai.resources import audio, files, images, tasks, text
 
 _HOMES = {
     "NexusAIClient": "nexusai.client",
@@ -70,6 +70,9 @@ _MODULES = {
     "error": "nexusai.error",
     "models": "nexusai.models",
     "types": "nexusai.types",
+    "audio": "nexusai.resources.audio",
+    "files": "nexusai.resources.files",
+    "images": "nexusai.resources.images",
     "tasks": "nexusai.resources.tasks",
     "text": "nexusai.resources.text",
 }
@@ -95,8 +98,11 @@ __all__ = [
     "ValidationError",
     "__version__",
     "aio",
+    "audio",
     "config",
     "error",
+    "files",
+    "images",
     "models",
     "tasks",
     "text",

@@ -17,6 +17,9 @@ from nexusai._internal._runtime import in_thread
 from nexusai.models import Task
 
 if TYPE_CHECKING:
+    from nexusai.resources.audio import AudioResource
+    from nexusai.resources.files import FilesResource
+    from nexusai.resources.images import ImagesResource
     from nexusai.resources.models import ModelsResource
     from nexusai.resources.tasks import TasksResource
     from nexusai.resources.text import TextResource
@@ -98,6 +101,27 @@ class NexusAIClient:
         from nexusai.resources.text import TextResource
 
         return TextResource(self._internal_client)
+
+    @cached_property
+    def images(self) -> ImagesResource:
+        """Generate images."""
+        from nexusai.resources.images import ImagesResource
+
+        return ImagesResource(self._internal_client)
+
+    @cached_property
+    def audio(self) -> AudioResource:
+        """Write recordings down, and read texts aloud."""
+        from nexusai.resources.audio import AudioResource
+
+        return AudioResource(self._internal_client)
+
+    @cached_property
+    def files(self) -> FilesResource:
+        """Upload and download files."""
+        from nexusai.resources.files import FilesResource
+
+        return FilesResource(self._internal_client)
 
     @cached_property
     def tasks(self) -> TasksResource:

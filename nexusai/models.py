@@ -10,19 +10,33 @@ import re
 from datetime import datetime, timezone
 from typing import Any, Dict, Generic, List, Optional, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 from typing_extensions import Annotated
 
 from nexusai.types import TERMINAL_STATUSES
 
 __all__ = [
+    "Deletion",
+    "File",
+    "Image",
     "Model",
     "ModelInfo",
     "Page",
     "Result",
+    "TTSResponse",
     "Task",
     "TaskFailure",
     "TextResponse",
+    "TranscriptSegment",
+    "TranscriptionResponse",
     "Usage",
 ]
 
@@ -115,6 +129,93 @@ class Task(Result):
         return self.status in TERMINAL_STATUSES
 
 
+class File(Result):
+    """An uploaded file.
+
+    Attributes:
+        size: in bytes.
+    """
+
+    file_id: str
+    filename: str = ""
+    content_type: Optional[str] = Field(
+        default=None, validation_alias=AliasChoices("content_type", "mime_type")
+    )
+    size: Optional[int] = None
+    created_at: Optional[Time] = None
+
+
+class Deletion(Result):
+    """That something is gone."""
+
+    message: str = ""
+    deleted_count: int = 1
+
+
+class Image(Result):
+    """A generated picture.
+
+    Attributes:
+        image_url: where it is: at the platform, which asks for the key, elsewhere, or a `data:` URL.
+        width: in pixels; so is `height`.
+        revised_prompt: what the model made of the prompt, where it tells.
+        images: all pictures of the task, where it made several; this one is the first.
+    """
+
+    image_url: str
+    width: int = 0
+    height: int = 0
+    revised_prompt: Optional[str] = None
+    images: List[Image] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either_shape(cls, value: Any) -> Any:
+        """`{image_url, …}`, `{images: [{url, …}]}`, and an item of the latter."""
+        if not isinstance(value, dict) or "image_url" in value:
+            return value
+        images = value.get("images")
+        first = images[0] if isinstance(images, list) and images else value
+        if not isinstance(first, dict):
+            return value
+        return {**value, **first, "image_url": first.get("image_url", first.get("url"))}
+
+
+class TranscriptSegment(Model):
+    """What was said between two moments, in seconds."""
+
+    start: float
+    end: float
+    text: str
+
+
+class TranscriptionResponse(Result):
+    """What is said in a recording.
+
+    Attributes:
+        language: its code, such as `zh`.
+        duration: of the recording, in seconds.
+    """
+
+    text: str
+    language: Optional[str] = None
+    duration: Optional[float] = None
+    segments: List[TranscriptSegment] = []
+
+
+class TTSResponse(Result):
+    """A text that was read aloud.
+
+    Attributes:
+        audio_url: where the recording is: see `Image.image_url`.
+        duration: in seconds, where the platform tells.
+    """
+
+    audio_url: str
+    duration: Optional[float] = None
+    content_type: Optional[str] = None
+
+
 class ModelInfo(Model):
     """A model that the platform can run now."""
 
@@ -141,5 +242,10 @@ class Page(List[T], Generic[T]):
     request_id: Optional[str] = None
 
 
-TASK_OUTPUTS: Dict[str, Any] = {"text_generation": TextResponse}
+TASK_OUTPUTS: Dict[str, Any] = {
+    "text_generation": TextResponse,
+    "image_generation": Image,
+    "speech_to_text": TranscriptionResponse,
+    "text_to_speech": TTSResponse,
+}
 """The model of a task's output, by task type."""

@@ -17,6 +17,9 @@ TaskStatus = Literal["pending", "queued", "running", "completed", "failed", "can
 TERMINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
 """A task with one of these has ended. Any other status, known or not, may still change."""
 
+AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "21:9"]
+ASPECT_RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4", "21:9")
+
 Role = Literal["system", "user", "assistant"]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import quote
 
 from nexusai.constants import MAX_SERVER_WAIT
 from nexusai.error import AuthenticationError, InvalidRequestError
-from nexusai.types import JSONObject, Messages
+from nexusai.types import ASPECT_RATIOS, JSONObject, Messages
 
 Header = Tuple[bytes, bytes]
 
@@ -114,6 +115,48 @@ def text_body(
         config=config,
         stream=stream,
     )
+
+
+_SIZE = re.compile(r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}")
+_DEFAULT_SIZE = "1024x1024"
+
+
+def image_body(
+    prompt: str, provider: Optional[str], model: Optional[str], options: Mapping[str, Any]
+) -> JSONObject:
+    """The body of an image generation.
+
+    Raises:
+        ValueError: the prompt is empty, or the size, the ratio or the number cannot be.
+    """
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ValueError("prompt: say what to draw")
+    config = dict(options)
+    size, ratio, count = config.get("size"), config.get("aspect_ratio"), config.get("num_images")
+    if ratio is not None:
+        if ratio not in ASPECT_RATIOS:
+            raise ValueError(f"aspect_ratio: expected one of {', '.join(ASPECT_RATIOS)}, not {ratio!r}")
+        if size not in (None, _DEFAULT_SIZE):
+            raise ValueError("give either `size` or `aspect_ratio`")
+        config.pop("size", None)
+    elif size is not None and not _SIZE.fullmatch(str(size)):
+        raise ValueError(f"size: expected WIDTHxHEIGHT in pixels, such as 1024x768, not {size!r}")
+    if count is not None and (not isinstance(count, int) or count < 1):
+        raise ValueError(f"num_images: expected a whole number from 1, not {count!r}")
+    return invoke_body("image_generation", {"prompt": prompt}, provider=provider, model=model, config=config)
+
+
+def speech_body(
+    text: str, provider: Optional[str], model: Optional[str], options: Mapping[str, Any]
+) -> JSONObject:
+    """The body of a text that is to be read aloud.
+
+    Raises:
+        ValueError: there is nothing to read.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError("text: there is nothing to read aloud")
+    return invoke_body("text_to_speech", {"text": text}, provider=provider, model=model, config=options)
 
 
 def checked_key(api_key: Optional[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Type
 from nexusai import error as errors
 from nexusai.__version__ import __version__
 from nexusai._internal import _bodies, _responses, _retry
+from nexusai._internal._download import Download
 from nexusai._internal._exchange import Call, Exchange
 from nexusai._internal._pool import Pools
 from nexusai._internal._responses import Answer, M, R
@@ -20,14 +21,19 @@ from nexusai._internal._transport import (
     AnyTransport,
     ClientTransport,
     Transport,
+    origin_of,
     parse_url,
     with_query,
 )
+from nexusai._internal._upload import Upload
 from nexusai.config import config
 from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
 
 _FOREVER = float("inf")
+_AGENT = f"nexus-ai-python/{__version__}"
+_PLAIN = [(b"user-agent", _AGENT.encode("ascii")), (b"accept-encoding", b"identity")]
+"""The headers of a request to somebody else."""
 
 
 class InternalClient:
@@ -78,7 +84,7 @@ class InternalClient:
         self._headers = _bodies.checked_headers(
             {
                 "authorization": f"Bearer {self._api_key}",
-                "user-agent": f"nexus-ai-python/{__version__}",
+                "user-agent": _AGENT,
                 "accept": "application/json, text/event-stream",
                 "accept-encoding": "identity",
                 **{name.lower(): value for name, value in (default_headers or {}).items()},
@@ -168,6 +174,35 @@ class InternalClient:
         call = self.call(method, path, json, headers=headers, params=params, timeout=timeout)
         return (self.open(call)).answer
 
+    def upload(self, path: str, upload: Upload, model: Type[R]) -> R:
+        """Send a form, as it is read, to an endpoint that answers with a `model`.
+
+        `timeout` bounds each silence, not the whole: how long an upload takes depends on its size.
+        """
+        call = self.call("POST", path, headers={"content-type": upload.content_type})
+        lines = dict(call.headers)
+        if upload.content_length is not None:
+            lines[b"content-length"] = str(upload.content_length).encode("ascii")
+        call = call._replace(headers=list(lines.items()), body=upload)
+        return _responses.read_model((self.open(call)).answer, model)
+
+    def download(self, path: str) -> Download:
+        """Ask for the content at a path below the base URL."""
+        return Download.begin(self, self.call("GET", path))
+
+    def download_url(self, address: str) -> Download:
+        """Ask for the content at an address that the platform told, whole or relative to its own.
+
+        The API key and the default headers go to the platform only.
+        """
+        call = self.call("GET", "/")
+        url = call.url.join(address)
+        if origin_of(url) == origin_of(call.url):
+            return Download.begin(self, call._replace(url=url))
+        if url.scheme not in ("http", "https"):
+            raise errors.InvalidResponseError(f"Expected the address of a file, but found {address[:200]!r}.")
+        return Download.begin(_AsyncElsewhere(self, url), call._replace(url=url, headers=_PLAIN))
+
     def call(
         self,
         method: str,
@@ -202,7 +237,7 @@ class InternalClient:
             total_timeout=self.total_timeout,
         )
 
-    def open(self, call: Call, *, streaming: bool = False) -> Exchange:
+    def open(self, call: Call, *, streaming: bool = False, pools: Optional[Pools] = None) -> Exchange:
         """Send until there is an answer below 300.
 
         An ordinary answer is read within the same attempt, so that a body which breaks off is tried
@@ -211,7 +246,7 @@ class InternalClient:
         """
         attempts: List[errors.Attempt] = []
         while True:
-            exchange = Exchange(self._pools, call, self._api_key, streaming=streaming)
+            exchange = Exchange(pools or self._pools, call, self._api_key, streaming=streaming)
             try:
                 exchange.begin()
                 return exchange
@@ -240,6 +275,8 @@ class InternalClient:
         """Seconds until the next attempt; None where there must be none."""
         if failures > self.max_retries or not _may_repeat(error, call.method):
             return None
+        if isinstance(call.body, Upload) and not call.body.repeatable:
+            return None  # what was read of it is gone, and sending the rest would be another file
         delay = _retry.pause(failures, error.retry_after)
         if delay is None or time.monotonic() + delay >= call.deadline:
             return None
@@ -251,6 +288,22 @@ class InternalClient:
     def close(self) -> None:
         """Close all connections."""
         self._pools.close()
+
+
+class _AsyncElsewhere:
+    """Opens calls to another origin, over connections of their own."""
+
+    def __init__(self, client: InternalClient, url: Any) -> None:
+        self._client = client
+        self._pools = Pools(lambda: client._own or Transport(url), 1)
+        self.max_retries = client.max_retries
+
+    def open(self, call: Call, *, streaming: bool = False) -> Exchange:
+        """Send until an answer has begun. Its connection is closed when it has been read."""
+        try:
+            return self._client.open(call, streaming=streaming, pools=self._pools)
+        finally:
+            self._pools.close()
 
 
 def _may_repeat(error: errors.APIError, method: str) -> bool:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Iterator, List, Mapping, NamedTuple, Optional
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Union
 
 from nexusai import error as errors
 from nexusai._internal import _responses
@@ -14,6 +14,7 @@ from nexusai._internal._pool import Pool, Pools
 from nexusai._internal._responses import Answer
 from nexusai._internal._runtime import finish
 from nexusai._internal._transport import AnyTransport, Request, Response, TransportError
+from nexusai._internal._upload import Upload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
 
 _LAST_MOMENT = 0.1
@@ -29,7 +30,7 @@ class Call(NamedTuple):
     method: str
     url: Any
     headers: List[Header]
-    body: Optional[bytes]
+    body: Union[bytes, Upload, None]
     timeout: float
     deadline: float
     total_timeout: Optional[float]
@@ -48,6 +49,7 @@ class Exchange:
         self._response: Optional[Response] = None
         self._answer: Optional[Answer] = None
         self._complete = False
+        self._blocks: Any = None  # of an upload: a generator
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -73,16 +75,21 @@ class Exchange:
         limit = min(call.deadline, time.monotonic() + call.timeout)
         self._pool = self._pools.current()
         self._transport = self._pool.take(limit)
-        deadline = call.deadline if self._streaming else limit
-        request = Request(call.method, call.url, call.headers, call.body, deadline, call.timeout)
+        body = call.body
+        paced = self._streaming or isinstance(body, Upload)  # lasts as long as bytes are moving
+        deadline = call.deadline if paced else limit
+        content: Any = body
+        if isinstance(body, Upload):
+            content = self._blocks = body.blocks()
+        request = Request(call.method, call.url, call.headers, content, deadline, call.timeout)
         self._response = self._transport.send(request)
         if self._response.status >= 300:
-            content = self._body(MAX_ERROR_BODY_BYTES, truncate=True)
-            answer = Answer(self._response.status, self._response.headers, content)
+            excerpt = self._body(MAX_ERROR_BODY_BYTES, truncate=True)
+            answer = Answer(self._response.status, self._response.headers, excerpt)
             raise _responses.status_error(answer, self._secret)
         if not self._streaming:
-            content = self._body(DEFAULT_MAX_RESPONSE_BYTES)
-            self._answer = Answer(self._response.status, self._response.headers, content)
+            whole = self._body(DEFAULT_MAX_RESPONSE_BYTES)
+            self._answer = Answer(self._response.status, self._response.headers, whole)
             self.close()
 
     @property
@@ -129,6 +136,8 @@ class Exchange:
         if pool is None or transport is None:
             return
         try:
+            if self._blocks is not None:
+                finish(self._blocks.close)
             if response is not None and not self._complete:
                 finish(response.close)
         finally:  # whatever closing a broken connection raises, its slot is not lost

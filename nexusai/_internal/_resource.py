@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional, Type, Union
 
 from nexusai._internal import _bodies, _responses
 from nexusai._internal._client import InternalClient
-from nexusai._internal._poller import TaskPoller
+from nexusai._internal._poller import OnProgress, TaskPoller
 from nexusai.models import Task
 from nexusai.types import JSONObject
 
@@ -31,16 +31,24 @@ class Resource:
     def _poller(self, timeout: Optional[float] = None) -> TaskPoller:
         return TaskPoller(self._client, poll_timeout=timeout)
 
-    def _run(self, body: JSONObject, output: Optional[Type[Any]] = None) -> Any:
+    def _run(
+        self,
+        body: JSONObject,
+        output: Optional[Type[Any]] = None,
+        on_progress: Optional[OnProgress] = None,
+    ) -> Any:
         """Invoke, wait for the end however the platform answers, and return the result."""
-        return _responses.read_output(self._finished(body), output)
+        return _responses.read_output(self._finished(body, on_progress), output)
 
-    def _finished(self, body: JSONObject) -> Task:
+    def _finished(self, body: JSONObject, on_progress: Optional[OnProgress] = None) -> Task:
         """Invoke, and return the task once it has ended.
 
         The platform is asked to answer in time for this client's `timeout`: work that takes longer
         is then waited for as a task, and not lost.
         """
+        if on_progress is not None:
+            task = self._submit(body)
+            return self._poller().wait(task.task_id, on_progress) if not task.has_ended else task
         client = self._client
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None

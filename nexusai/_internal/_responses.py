@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar
+from urllib.parse import unquote
 
 import pydantic
 from pydantic_core import from_json
@@ -146,6 +148,20 @@ def status_error(answer: Answer, secret: str = "") -> errors.APIError:
         retry_after=retry_after(answer.headers, facts),
         **({"errors": details} if kind is errors.ValidationError else {}),
     )
+
+
+def file_name(disposition: str) -> Optional[str]:
+    """The file's name in a `Content-Disposition`, without any folders; None where there is none."""
+    extended = re.search(r"filename\*\s*=\s*utf-8'[^']*'([^;\s]+)", disposition, re.IGNORECASE)
+    plain = re.search(r'filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))', disposition, re.IGNORECASE)
+    if extended:
+        name = unquote(extended[1])
+    elif plain:
+        name = re.sub(r"\\(.)", r"\1", plain[1]) if plain[1] is not None else plain[2]
+    else:
+        return None
+    name = re.split(r"[/\\]", name)[-1].replace("\0", "").strip()
+    return None if name in ("", ".", "..") else name
 
 
 def _by_range(status: int) -> Type[errors.APIError]:

@@ -34,7 +34,7 @@ import httpcore
 import httpx
 
 Header = Tuple[bytes, bytes]
-Body = Optional[bytes]
+Body = Union[None, bytes, Iterator[bytes], AsyncIterator[bytes]]
 CONNECT_TIMEOUT = 10.0
 KEEPALIVE_EXPIRY = 60.0
 _FAR = float("inf")
@@ -77,6 +77,11 @@ def parse_url(url: str) -> httpx.URL:
 def with_query(url: httpx.URL, parameters: Mapping[str, str]) -> httpx.URL:
     """`url` with these parameters."""
     return url.copy_with(params=dict(parameters)) if parameters else url
+
+
+def origin_of(url: httpx.URL) -> Tuple[str, str, Optional[int]]:
+    """Scheme, host and port: what a key is sent to."""
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
 class _Clock:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nexusai.aio.client import AsyncNexusAIClient
-    from nexusai.aio.resources import models, tasks, text
+    from nexusai.aio.resources import audio, files, images, models, tasks, text
 
-__all__ = ["AsyncNexusAIClient", "models", "tasks", "text"]
+__all__ = ["AsyncNexusAIClient", "audio", "files", "images", "models", "tasks", "text"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,9 @@ from nexusai.aio._internal._resource import AsyncResource
 from nexusai.models import Task
 
 if TYPE_CHECKING:
+    from nexusai.aio.resources.audio import AsyncAudioResource
+    from nexusai.aio.resources.files import AsyncFilesResource
+    from nexusai.aio.resources.images import AsyncImagesResource
     from nexusai.aio.resources.models import AsyncModelsResource
     from nexusai.aio.resources.tasks import AsyncTasksResource
     from nexusai.aio.resources.text import AsyncTextResource
@@ -96,6 +99,27 @@ class AsyncNexusAIClient:
         from nexusai.aio.resources.text import AsyncTextResource
 
         return AsyncTextResource(self._internal_client)
+
+    @cached_property
+    def images(self) -> AsyncImagesResource:
+        """Generate images."""
+        from nexusai.aio.resources.images import AsyncImagesResource
+
+        return AsyncImagesResource(self._internal_client)
+
+    @cached_property
+    def audio(self) -> AsyncAudioResource:
+        """Write recordings down, and read texts aloud."""
+        from nexusai.aio.resources.audio import AsyncAudioResource
+
+        return AsyncAudioResource(self._internal_client)
+
+    @cached_property
+    def files(self) -> AsyncFilesResource:
+        """Upload and download files."""
+        from nexusai.aio.resources.files import AsyncFilesResource
+
+        return AsyncFilesResource(self._internal_client)
 
     @cached_property
     def tasks(self) -> AsyncTasksResource:

@@ -11,6 +11,7 @@ from pydantic import PrivateAttr
 from nexusai._internal import _bodies, _responses
 from nexusai._internal._client import InternalClient
 from nexusai._internal._default import default_internal_client
+from nexusai._internal._media import bound
 from nexusai._internal._poller import OnProgress, TaskPoller
 from nexusai._internal._resource import Resource
 from nexusai.models import Page, Task
@@ -57,7 +58,8 @@ class TaskHandle(Task, Generic[T]):
         if not self.has_ended:
             poller = TaskPoller(self._client, poll_timeout=timeout)
             self._take_over(poller.wait(self.task_id, on_progress))
-        result: T = _responses.read_output(self, self._output_model)
+        model = self._output_model or _bound_output(self.task_type)
+        result: T = bound(_responses.read_output(self, model), self._client)
         return result
 
     def cancel(self) -> TaskHandle[T]:
@@ -74,6 +76,19 @@ class TaskHandle(Task, Generic[T]):
         for name in task.model_fields_set:
             setattr(self, name, getattr(task, name))
         self._request_id = task.request_id
+
+
+def _bound_output(task_type: Optional[str]) -> Optional[Type[Any]]:
+    """The model of a task's output where that can fetch more from the platform."""
+    if task_type == "image_generation":
+        from nexusai.resources.images import Image
+
+        return Image
+    if task_type == "text_to_speech":
+        from nexusai.resources.audio import TTSResponse
+
+        return TTSResponse
+    return None
 
 
 class TasksResource(Resource):

@@ -68,8 +68,38 @@ class Connection:
         method, target, _ = first.split(" ", 2)
         pairs = [(name.strip().lower(), value.strip()) for name, _, value in map(_cut, lines)]
         headers = dict(pairs)
-        body = self._exactly(int(headers.get("content-length", "0")))
+        body = self._body(headers)
         return Seen(method, target, headers, body, pairs)
+
+    def _body(self, headers: Dict[str, str]) -> bytes:
+        size = int(headers.get("content-length", "0"))
+        if self._server.swallow is not None:
+            self._server.swallow.append(self._drain(size))
+            return b""
+        if headers.get("transfer-encoding") == "chunked":
+            return self._chunked()
+        return self._exactly(size)
+
+    def _drain(self, size: int) -> int:
+        """Take so many bytes and forget them."""
+        left, self._buffer = size - len(self._buffer), b""
+        memory = bytearray(1024 * 1024)
+        while left > 0:
+            got = self._sock.recv_into(memory)
+            if not got:
+                break
+            left -= got
+        return size - left
+
+    def _chunked(self) -> bytes:
+        whole = b""
+        while True:
+            line = self._until(b"\r\n")
+            size = int(line or b"0", 16)
+            whole += self._exactly(size)
+            self._until(b"\r\n")
+            if not size:
+                return whole
 
     def _until(self, mark: bytes) -> Optional[bytes]:
         while mark not in self._buffer:
@@ -106,6 +136,8 @@ class FaultServer:
         self._sockets: List[socket.socket] = []
         self.requests: List[Seen] = []
         self.connections = 0
+        self.swallow: Optional[List[int]] = None
+        """Where a list stands, bodies are not kept: how long they were is put there."""
         self.hung_up = threading.Event()
         self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._accept, daemon=True)

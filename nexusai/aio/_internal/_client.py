@@ -15,17 +15,23 @@ from nexusai._internal._transport import (
     AsyncAnyTransport,
     AsyncClientTransport,
     AsyncTransport,
+    origin_of,
     parse_url,
     with_query,
 )
+from nexusai.aio._internal._download import AsyncDownload
 from nexusai.aio._internal._exchange import AsyncExchange, Call
 from nexusai.aio._internal._pool import AsyncPools
 from nexusai.aio._internal._streaming import AsyncStreamProcessor
+from nexusai.aio._internal._upload import AsyncUpload
 from nexusai.config import config
 from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
 
 _FOREVER = float("inf")
+_AGENT = f"nexus-ai-python/{__version__}"
+_PLAIN = [(b"user-agent", _AGENT.encode("ascii")), (b"accept-encoding", b"identity")]
+"""The headers of a request to somebody else."""
 
 
 class AsyncInternalClient:
@@ -76,7 +82,7 @@ class AsyncInternalClient:
         self._headers = _bodies.checked_headers(
             {
                 "authorization": f"Bearer {self._api_key}",
-                "user-agent": f"nexus-ai-python/{__version__}",
+                "user-agent": _AGENT,
                 "accept": "application/json, text/event-stream",
                 "accept-encoding": "identity",
                 **{name.lower(): value for name, value in (default_headers or {}).items()},
@@ -166,6 +172,35 @@ class AsyncInternalClient:
         call = self.call(method, path, json, headers=headers, params=params, timeout=timeout)
         return (await self.open(call)).answer
 
+    async def upload(self, path: str, upload: AsyncUpload, model: Type[R]) -> R:
+        """Send a form, as it is read, to an endpoint that answers with a `model`.
+
+        `timeout` bounds each silence, not the whole: how long an upload takes depends on its size.
+        """
+        call = self.call("POST", path, headers={"content-type": upload.content_type})
+        lines = dict(call.headers)
+        if upload.content_length is not None:
+            lines[b"content-length"] = str(upload.content_length).encode("ascii")
+        call = call._replace(headers=list(lines.items()), body=upload)
+        return _responses.read_model((await self.open(call)).answer, model)
+
+    async def download(self, path: str) -> AsyncDownload:
+        """Ask for the content at a path below the base URL."""
+        return await AsyncDownload.begin(self, self.call("GET", path))
+
+    async def download_url(self, address: str) -> AsyncDownload:
+        """Ask for the content at an address that the platform told, whole or relative to its own.
+
+        The API key and the default headers go to the platform only.
+        """
+        call = self.call("GET", "/")
+        url = call.url.join(address)
+        if origin_of(url) == origin_of(call.url):
+            return await AsyncDownload.begin(self, call._replace(url=url))
+        if url.scheme not in ("http", "https"):
+            raise errors.InvalidResponseError(f"Expected the address of a file, but found {address[:200]!r}.")
+        return await AsyncDownload.begin(_AsyncElsewhere(self, url), call._replace(url=url, headers=_PLAIN))
+
     def call(
         self,
         method: str,
@@ -200,7 +235,9 @@ class AsyncInternalClient:
             total_timeout=self.total_timeout,
         )
 
-    async def open(self, call: Call, *, streaming: bool = False) -> AsyncExchange:
+    async def open(
+        self, call: Call, *, streaming: bool = False, pools: Optional[AsyncPools] = None
+    ) -> AsyncExchange:
         """Send until there is an answer below 300.
 
         An ordinary answer is read within the same attempt, so that a body which breaks off is tried
@@ -209,7 +246,7 @@ class AsyncInternalClient:
         """
         attempts: List[errors.Attempt] = []
         while True:
-            exchange = AsyncExchange(self._pools, call, self._api_key, streaming=streaming)
+            exchange = AsyncExchange(pools or self._pools, call, self._api_key, streaming=streaming)
             try:
                 await exchange.begin()
                 return exchange
@@ -238,6 +275,8 @@ class AsyncInternalClient:
         """Seconds until the next attempt; None where there must be none."""
         if failures > self.max_retries or not _may_repeat(error, call.method):
             return None
+        if isinstance(call.body, AsyncUpload) and not call.body.repeatable:
+            return None  # what was read of it is gone, and sending the rest would be another file
         delay = _retry.pause(failures, error.retry_after)
         if delay is None or time.monotonic() + delay >= call.deadline:
             return None
@@ -249,6 +288,22 @@ class AsyncInternalClient:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._pools.aclose()
+
+
+class _AsyncElsewhere:
+    """Opens calls to another origin, over connections of their own."""
+
+    def __init__(self, client: AsyncInternalClient, url: Any) -> None:
+        self._client = client
+        self._pools = AsyncPools(lambda: client._own or AsyncTransport(url), 1)
+        self.max_retries = client.max_retries
+
+    async def open(self, call: Call, *, streaming: bool = False) -> AsyncExchange:
+        """Send until an answer has begun. Its connection is closed when it has been read."""
+        try:
+            return await self._client.open(call, streaming=streaming, pools=self._pools)
+        finally:
+            await self._pools.aclose()
 
 
 def _may_repeat(error: errors.APIError, method: str) -> bool:

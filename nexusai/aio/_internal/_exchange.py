@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, AsyncIterator, List, Mapping, NamedTuple, Optional
+from typing import Any, AsyncIterator, List, Mapping, NamedTuple, Optional, Union
 
 from nexusai import error as errors
 from nexusai._internal import _responses
@@ -12,6 +12,7 @@ from nexusai._internal._responses import Answer
 from nexusai._internal._runtime import async_finish
 from nexusai._internal._transport import AsyncAnyTransport, AsyncResponse, Request, TransportError
 from nexusai.aio._internal._pool import AsyncPool, AsyncPools
+from nexusai.aio._internal._upload import AsyncUpload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
 
 _LAST_MOMENT = 0.1
@@ -27,7 +28,7 @@ class Call(NamedTuple):
     method: str
     url: Any
     headers: List[Header]
-    body: Optional[bytes]
+    body: Union[bytes, AsyncUpload, None]
     timeout: float
     deadline: float
     total_timeout: Optional[float]
@@ -46,6 +47,7 @@ class AsyncExchange:
         self._response: Optional[AsyncResponse] = None
         self._answer: Optional[Answer] = None
         self._complete = False
+        self._blocks: Any = None  # of an upload: a generator
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -71,16 +73,21 @@ class AsyncExchange:
         limit = min(call.deadline, time.monotonic() + call.timeout)
         self._pool = self._pools.current()
         self._transport = await self._pool.take(limit)
-        deadline = call.deadline if self._streaming else limit
-        request = Request(call.method, call.url, call.headers, call.body, deadline, call.timeout)
+        body = call.body
+        paced = self._streaming or isinstance(body, AsyncUpload)  # lasts as long as bytes are moving
+        deadline = call.deadline if paced else limit
+        content: Any = body
+        if isinstance(body, AsyncUpload):
+            content = self._blocks = body.blocks()
+        request = Request(call.method, call.url, call.headers, content, deadline, call.timeout)
         self._response = await self._transport.send(request)
         if self._response.status >= 300:
-            content = await self._body(MAX_ERROR_BODY_BYTES, truncate=True)
-            answer = Answer(self._response.status, self._response.headers, content)
+            excerpt = await self._body(MAX_ERROR_BODY_BYTES, truncate=True)
+            answer = Answer(self._response.status, self._response.headers, excerpt)
             raise _responses.status_error(answer, self._secret)
         if not self._streaming:
-            content = await self._body(DEFAULT_MAX_RESPONSE_BYTES)
-            self._answer = Answer(self._response.status, self._response.headers, content)
+            whole = await self._body(DEFAULT_MAX_RESPONSE_BYTES)
+            self._answer = Answer(self._response.status, self._response.headers, whole)
             await self.aclose()
 
     @property
@@ -127,6 +134,8 @@ class AsyncExchange:
         if pool is None or transport is None:
             return
         try:
+            if self._blocks is not None:
+                await async_finish(self._blocks.aclose)
             if response is not None and not self._complete:
                 await async_finish(response.aclose)
         finally:  # whatever closing a broken connection raises, its slot is not lost

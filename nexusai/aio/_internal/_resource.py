@@ -6,7 +6,7 @@ from typing import Any, Callable, Optional, Type, Union
 
 from nexusai._internal import _bodies, _responses
 from nexusai.aio._internal._client import AsyncInternalClient
-from nexusai.aio._internal._poller import AsyncTaskPoller
+from nexusai.aio._internal._poller import AsyncTaskPoller, OnProgress
 from nexusai.models import Task
 from nexusai.types import JSONObject
 
@@ -29,16 +29,24 @@ class AsyncResource:
     def _poller(self, timeout: Optional[float] = None) -> AsyncTaskPoller:
         return AsyncTaskPoller(self._client, poll_timeout=timeout)
 
-    async def _run(self, body: JSONObject, output: Optional[Type[Any]] = None) -> Any:
+    async def _run(
+        self,
+        body: JSONObject,
+        output: Optional[Type[Any]] = None,
+        on_progress: Optional[OnProgress] = None,
+    ) -> Any:
         """Invoke, wait for the end however the platform answers, and return the result."""
-        return _responses.read_output(await self._finished(body), output)
+        return _responses.read_output(await self._finished(body, on_progress), output)
 
-    async def _finished(self, body: JSONObject) -> Task:
+    async def _finished(self, body: JSONObject, on_progress: Optional[OnProgress] = None) -> Task:
         """Invoke, and return the task once it has ended.
 
         The platform is asked to answer in time for this client's `timeout`: work that takes longer
         is then waited for as a task, and not lost.
         """
+        if on_progress is not None:
+            task = await self._submit(body)
+            return await self._poller().wait(task.task_id, on_progress) if not task.has_ended else task
         client = self._client
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None

@@ -9,6 +9,7 @@ from pydantic import PrivateAttr
 from nexusai._internal import _bodies, _responses
 from nexusai.aio._internal._client import AsyncInternalClient
 from nexusai.aio._internal._default import default_internal_client
+from nexusai.aio._internal._media import bound
 from nexusai.aio._internal._poller import AsyncTaskPoller, OnProgress
 from nexusai.aio._internal._resource import AsyncResource
 from nexusai.models import Page, Task
@@ -55,7 +56,8 @@ class AsyncTaskHandle(Task, Generic[T]):
         if not self.has_ended:
             poller = AsyncTaskPoller(self._client, poll_timeout=timeout)
             self._take_over(await poller.wait(self.task_id, on_progress))
-        result: T = _responses.read_output(self, self._output_model)
+        model = self._output_model or _bound_output(self.task_type)
+        result: T = bound(_responses.read_output(self, model), self._client)
         return result
 
     async def cancel(self) -> AsyncTaskHandle[T]:
@@ -72,6 +74,19 @@ class AsyncTaskHandle(Task, Generic[T]):
         for name in task.model_fields_set:
             setattr(self, name, getattr(task, name))
         self._request_id = task.request_id
+
+
+def _bound_output(task_type: Optional[str]) -> Optional[Type[Any]]:
+    """The model of a task's output where that can fetch more from the platform."""
+    if task_type == "image_generation":
+        from nexusai.aio.resources.images import AsyncImage
+
+        return AsyncImage
+    if task_type == "text_to_speech":
+        from nexusai.aio.resources.audio import AsyncTTSResponse
+
+        return AsyncTTSResponse
+    return None
 
 
 class AsyncTasksResource(AsyncResource):

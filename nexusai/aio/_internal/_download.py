@@ -1,0 +1,209 @@
+"""A file on its way from the platform: bytes as they come, or a file that is whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, AsyncIterator, Dict, List, Optional, Union
+
+from typing_extensions import Protocol
+
+from nexusai import error as errors
+from nexusai._internal._responses import file_name
+from nexusai._internal._runtime import async_in_thread, async_sleep
+from nexusai._internal._transport import TransportError
+from nexusai.aio._internal._exchange import AsyncExchange, Call
+from nexusai.aio._internal._upload import OnBytes
+
+_PAUSE = 0.25
+
+
+class AsyncOpener(Protocol):
+    """What a download needs of its client."""
+
+    max_retries: int
+
+    async def open(self, call: Call, *, streaming: bool = False) -> AsyncExchange:
+        """Send until an answer has begun."""
+        ...
+
+
+class AsyncDownload:
+    """The content of a file. Iterate over it, `read()` it, or `save()` it; use `with`, or read it all.
+
+        with client.files.download(file_id) as download:
+            for block in download:
+                ...
+
+    Attributes:
+        filename: the file's own name, where the platform tells it.
+        content_type: its MIME type.
+        size: in bytes, where the platform tells it.
+    """
+
+    def __init__(self, client: AsyncOpener, call: Call, exchange: AsyncExchange) -> None:
+        self._client = client
+        self._call = call
+        self._exchange = exchange
+        headers = exchange.headers
+        self.filename = file_name(headers.get("content-disposition", ""))
+        self.content_type = headers.get("content-type")
+        self.size = _number(headers.get("content-length"))
+        self.request_id = headers.get("x-request-id")
+        self._etag = headers.get("etag", "")
+        self._begun = False
+
+    @classmethod
+    async def begin(cls, client: AsyncOpener, call: Call) -> AsyncDownload:
+        """Ask for the content, and return when it begins to come."""
+        return cls(client, call, await client.open(call, streaming=True))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The bytes, as they come. What breaks off is asked for again from there.
+
+        Raises:
+            NetworkError, APITimeoutError: it broke off, and could not be taken up again.
+            InvalidResponseError: these are not the bytes that the platform has.
+        """
+        if self._begun:
+            raise ValueError("The content of this download was read already: download it again.")
+        self._begun = True
+        check = _Check(self.size, self._etag)
+        failures = 0
+        try:
+            while True:
+                before = check.size
+                try:
+                    async for block in self._exchange.chunks():
+                        check.add(block)
+                        yield block
+                    self._exchange.complete()
+                    break
+                except TransportError as error:
+                    failures = failures + 1 if check.size == before else 1
+                    if failures > self._client.max_retries or not check.can_resume:
+                        raise self._exchange.failure(error) from error
+                await self._resume(check.size, failures)
+            check.finish()
+        finally:
+            await self.aclose()
+
+    async def read(self) -> bytes:
+        """All of it."""
+        blocks: List[bytes] = []
+        async for block in self:
+            blocks.append(block)
+        return b"".join(blocks)
+
+    async def save(
+        self, path: Union[str, os.PathLike[str]], *, on_progress: Optional[OnBytes] = None
+    ) -> Path:
+        """Write it to a file, and return its path. The file is whole and verified, or not there.
+
+        In a directory it gets its own name. `on_progress(received, total)` is called for each block.
+
+        Raises:
+            NetworkError, APITimeoutError: it broke off, and could not be taken up again.
+            InvalidResponseError: these are not the bytes that the platform has.
+            OSError: the file cannot be written.
+        """
+        target = _target(Path(path), self.filename)
+        partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+        try:
+            file = await async_in_thread(lambda: partial.open("xb"))
+            with file:
+                await self._write(file, on_progress)
+                await async_in_thread(lambda: _flush(file))
+            os.replace(partial, target)
+        except BaseException:
+            await self.aclose()
+            with suppress(OSError):
+                partial.unlink()
+            raise
+        return target
+
+    async def _write(self, file: IO[bytes], on_progress: Optional[OnBytes]) -> None:
+        received = 0
+        async for block in self:
+            file.write(block)
+            received += len(block)
+            if on_progress is not None:
+                on_progress(received, self.size)
+
+    async def _resume(self, offset: int, failures: int) -> None:
+        """Ask for the rest.
+
+        Raises:
+            InvalidResponseError: the file is another one by now.
+        """
+        await self.aclose()
+        await async_sleep(_PAUSE * (failures - 1))
+        wanted: Dict[bytes, bytes] = {
+            b"range": f"bytes={offset}-".encode("ascii"),
+            b"if-range": self._etag.encode("latin-1"),
+        }
+        call = self._call._replace(headers=[*self._call.headers, *wanted.items()])
+        self._exchange = await self._client.open(call, streaming=True)
+        told = re.match(r"bytes (\d+)-", self._exchange.headers.get("content-range", ""))
+        if told is None or int(told[1]) != offset:
+            raise errors.InvalidResponseError(
+                "The download broke off, and the platform has another file there now, or cannot "
+                "continue it: download it again.",
+                request_id=self.request_id,
+            )
+
+    async def aclose(self) -> None:
+        """Give the connection back."""
+        await self._exchange.aclose()
+
+    async def __aenter__(self) -> AsyncDownload:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+
+class _Check:
+    """Whether all bytes have come, and the right ones: a strong ETag of ours is their SHA-256."""
+
+    def __init__(self, expected: Optional[int], etag: str) -> None:
+        self.size = 0
+        self.can_resume = etag.startswith('"')
+        self._expected = expected
+        digest = re.match(r'"([0-9a-f]{64})"$', etag)
+        self._digest = digest[1] if digest else None
+        self._hash = hashlib.sha256()
+
+    def add(self, block: bytes) -> None:
+        self.size += len(block)
+        if self._digest is not None:
+            self._hash.update(block)
+
+    def finish(self) -> None:
+        if self._expected is not None and self.size != self._expected:
+            raise errors.InvalidResponseError(
+                f"The download ended after {self.size} of {self._expected} bytes."
+            )
+        if self._digest is not None and self._hash.hexdigest() != self._digest:
+            raise errors.InvalidResponseError(
+                "What was downloaded is not what the platform has (their SHA-256 differ): download it again."
+            )
+
+
+def _target(path: Path, filename: Optional[str]) -> Path:
+    if path.is_dir():
+        return path / (filename or "download")
+    return path
+
+
+def _number(header: Optional[str]) -> Optional[int]:
+    return int(header) if header is not None and header.isdecimal() else None
+
+
+def _flush(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,86 @@
+"""Results whose content is fetched by a call of its own."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from pathlib import Path
+from typing import Any, List, Optional, TypeVar, Union
+from urllib.parse import unquote_to_bytes
+
+from pydantic import PrivateAttr
+
+from nexusai._internal._runtime import async_in_thread
+from nexusai.aio._internal._client import AsyncInternalClient
+from nexusai.error import InvalidResponseError
+from nexusai.models import Result
+
+T = TypeVar("T")
+
+
+class AsyncMedia(Result):
+    """A result that has content: `read()` it, or `save()` it."""
+
+    _client: Optional[AsyncInternalClient] = PrivateAttr(default=None)
+
+    def _address(self) -> str:
+        raise NotImplementedError
+
+    def _parts(self) -> List[Any]:
+        """Results within this one that have content, too."""
+        return []
+
+    async def read(self) -> bytes:
+        """The content.
+
+        Raises:
+            NotFoundError: it is not there any more.
+            InvalidResponseError: the platform told no address, or other bytes came than it has.
+        """
+        address = self._address()
+        if address.startswith("data:"):
+            return _data_of(address)
+        return await (await self._source().download_url(address)).read()
+
+    async def save(self, path: Union[str, os.PathLike[str]]) -> Path:
+        """Write the content to a file, and return its path. The file is whole, or not there.
+
+        In a directory it gets its own name.
+        """
+        address = self._address()
+        if not address.startswith("data:"):
+            return await (await self._source().download_url(address)).save(path)
+        content = _data_of(address)
+        return await async_in_thread(lambda: _write(Path(path), content))
+
+    def _source(self) -> AsyncInternalClient:
+        if self._client is None:
+            raise RuntimeError("This result came from no client, so there is nothing to fetch it with.")
+        return self._client
+
+
+def bound(result: T, client: AsyncInternalClient) -> T:
+    """The result, knowing which client to fetch its content with."""
+    if isinstance(result, AsyncMedia):
+        result._client = client
+        for part in result._parts():
+            bound(part, client)
+    return result
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def _data_of(address: str) -> bytes:
+    """The content of a `data:` URL (RFC 2397)."""
+    head, _, data = address.partition(",")
+    raw = unquote_to_bytes(data)
+    if not head.endswith(";base64"):
+        return raw
+    try:
+        return base64.b64decode(raw, validate=True)
+    except binascii.Error as error:
+        raise InvalidResponseError("The platform sent a `data:` URL that is no base64.") from error

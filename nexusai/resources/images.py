@@ -1,0 +1,88 @@
+# Generated from nexusai/aio/resources/images.py by scripts/unasync.py: edit that file.
+
+"""Images: generate them at once, or as a task."""
+
+from __future__ import annotations
+
+from typing import Any, List, Optional
+
+from pydantic import Field
+
+from nexusai import models
+from nexusai._internal import _bodies
+from nexusai._internal._default import default_internal_client
+from nexusai._internal._media import Media, bound
+from nexusai._internal._poller import OnProgress
+from nexusai._internal._resource import Resource
+from nexusai.resources.tasks import TaskHandle
+
+
+class Image(Media, models.Image):
+    """A generated picture, which can be `read()` or `save()`d."""
+
+    images: List[Image] = Field(default_factory=list)  # type: ignore[assignment]
+
+    def _address(self) -> str:
+        return self.image_url
+
+    def _parts(self) -> List[Any]:
+        return list(self.images)
+
+
+class ImagesResource(Resource):
+    """`client.images`.
+
+    `size` is `WIDTHxHEIGHT` in pixels; `aspect_ratio`, given instead of it, one of `1:1`, `16:9`,
+    `9:16`, `4:3`, `3:4`, `21:9`. Further options are passed on: `num_images`, `seed`, `style` …
+    """
+
+    def generate(
+        self,
+        prompt: str,
+        provider: Optional[str] = None,
+        model: Optional[str] = None,
+        size: str = "1024x1024",
+        quality: str = "standard",
+        *,
+        on_progress: Optional[OnProgress] = None,
+        **config: Any,
+    ) -> Image:
+        """Generate a picture, and wait for it.
+
+            image = client.images.generate("A red house by the sea", aspect_ratio="16:9")
+            image.save("house.png")
+
+        With `num_images=3` the answer is the first, and `.images` are all three.
+
+        Raises:
+            ValueError: the prompt is empty, or the size is none.
+            InvalidRequestError: the platform cannot do this.
+            TaskFailedError: it failed.
+            TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
+        """
+        body = _bodies.image_body(prompt, provider, model, {"size": size, "quality": quality, **config})
+        image: Image = self._run(body, Image, on_progress)
+        return bound(image, self._client)
+
+    def generate_async(
+        self,
+        prompt: str,
+        provider: Optional[str] = None,
+        model: Optional[str] = None,
+        size: str = "1024x1024",
+        quality: str = "standard",
+        **config: Any,
+    ) -> TaskHandle[Image]:
+        """Hand the generation over as a task, and return at once; `wait()` gives the picture.
+
+        Raises:
+            ValueError: the prompt is empty, or the size is none.
+            InvalidRequestError: the platform cannot do this.
+        """
+        body = _bodies.image_body(prompt, provider, model, {"size": size, "quality": quality, **config})
+        return TaskHandle.of(self._submit(body), self._client, Image)
+
+
+_default = ImagesResource(default_internal_client)
+generate = _default.generate
+generate_async = _default.generate_async

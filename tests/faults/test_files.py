@@ -1,0 +1,328 @@
+# Generated from tests/aio/faults/test_files.py by scripts/unasync.py: edit that file.
+
+"""Uploads and downloads against a server that misbehaves."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from faults.server import Act, Connection, FaultServer, drop, head, reply, reset
+
+import nexusai
+from nexusai import error as errors
+
+FILE = {"file_id": "file_1", "filename": "a.txt", "content_type": "text/plain", "size": 3}
+DATA = bytes(range(256)) * 40
+TAG = f'"{hashlib.sha256(DATA).hexdigest()}"'
+
+
+def content(data: bytes = DATA, tag: str = TAG, *, start: int = 0, end: int = 0) -> bytes:
+    """The head and the bytes of a download; as if it were a range when `start` is given."""
+    lines = {"content-type": "text/plain", "content-length": str(len(data) - start)}
+    if tag:
+        lines["etag"] = tag
+    if start:
+        lines["content-range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+    return head(206 if start else 200, lines) + data[start : end or None]
+
+
+def body_of(raw: bytes) -> bytes:
+    """The file in a form."""
+    return raw.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
+
+
+@pytest.mark.parametrize("act", [reply(503, {"detail": "busy"}, retry_after="0"), drop(), reset()])
+def test_an_upload_is_sent_again(faults: FaultServer, client: nexusai.NexusAIClient, act: Act) -> None:
+    """From its beginning, under the same idempotency key."""
+    faults.plays(act, reply(201, FILE))
+    file = io.BytesIO(b"not this: " + DATA)
+    file.seek(10)
+    assert (client.files.upload(file, "a.txt")).file_id == "file_1"
+    first, second = faults.requests
+    assert body_of(first.body) == body_of(second.body) == DATA
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert first.headers["content-length"] == str(len(first.body))
+
+
+def test_what_cannot_be_read_again_is_sent_once(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """The rest of a pipe would be another file."""
+    faults.plays(reply(503, {"detail": "busy"}, retry_after="0"), reply(201, FILE))
+    reading, writing = os.pipe()
+    threading.Thread(target=lambda: (os.write(writing, DATA[:1000]), os.close(writing))).start()
+    with os.fdopen(reading, "rb") as pipe, pytest.raises(errors.ServerError):
+        client.files.upload(pipe, "a.txt")
+    assert len(faults.requests) == 1
+
+
+def test_the_form(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """As browsers write it: names in UTF-8, quotes and line ends escaped, no folders."""
+    faults.plays(*[reply(201, {**FILE, "mime_type": "audio/mpeg", "content_type": None})] * 3)
+    client.files.upload(b"abc", '周报 "7"\r\nX: y.txt')
+    client.files.upload(b"abc", "../../etc/passwd")
+    client.files.upload(b"abc", "a.bin", content_type="audio/x-made-up")
+    first, second, third = (seen.body for seen in faults.requests)
+    assert (
+        'name="file"; filename="周报 %227%22%0D%0AX: y.txt"\r\nContent-Type: text/plain\r\n'.encode() in first
+    )
+    assert b'filename="passwd"' in second
+    assert b"Content-Type: audio/x-made-up\r\n\r\nabc\r\n--" in third
+
+
+def test_a_file_that_changes_while_it_is_sent(
+    faults: FaultServer, client: nexusai.NexusAIClient, tmp_path: Path
+) -> None:
+    """It is neither cut nor filled up in silence."""
+    path = tmp_path / "log.txt"
+    path.write_bytes(b"x" * 600_000)
+
+    def shrink(sent: int, total: Any) -> None:
+        path.write_bytes(b"y")
+
+    faults.plays(reply(201, FILE))
+    with pytest.raises(errors.InvalidRequestError, match="changed while it was uploaded"):
+        client.files.upload(path, on_progress=shrink)
+
+
+def test_memory(faults: FaultServer, client: nexusai.NexusAIClient, tmp_path: Path) -> None:
+    """Two gigabytes pass through less than 32 MB."""
+    import tracemalloc
+
+    size = 2 * 1024**3
+    path = tmp_path / "huge.txt"
+    with path.open("wb") as file:
+        file.truncate(size)
+    got: List[int] = []
+
+    def swallow(connection: Connection) -> None:
+        connection.send(head(201, {"content-length": "2"}) + b"{}")
+
+    faults.swallow = got
+    faults.plays(swallow)
+    tracemalloc.start()
+    try:
+        with pytest.raises(errors.InvalidResponseError):  # the answer is of no interest
+            client.files.upload(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert got[0] > size
+    assert peak < 32 * 1024**2
+
+
+def test_a_download_is_taken_up_again(
+    faults: FaultServer, client: nexusai.NexusAIClient, tmp_path: Path
+) -> None:
+    """From where it broke off, if it is still the same file; and it is checked as a whole."""
+    faults.plays(
+        drop(content(end=4000)),
+        reset(content(start=4000, end=7000)),
+        drop(content(start=7000)),
+    )
+    path = client.files.download("file_1", tmp_path / "a.txt")
+    assert path.read_bytes() == DATA
+    asked = [(seen.headers.get("range"), seen.headers.get("if-range")) for seen in faults.requests]
+    assert asked[0] == (None, None)
+    assert asked[-1][1] == TAG
+    assert all(wanted is not None for wanted, _ in asked[1:])
+
+
+@pytest.mark.parametrize(
+    ("second", "why"),
+    [
+        (drop(content(DATA[::-1], '"another"')), "another file there now"),
+        (drop(content(start=3999)), "another file there now"),
+    ],
+)
+def test_a_download_that_cannot_be_taken_up(
+    faults: FaultServer,
+    client: nexusai.NexusAIClient,
+    tmp_path: Path,
+    second: Act,
+    why: str,
+) -> None:
+    """Two halves of different files are never put together; nothing is left behind."""
+    faults.plays(drop(content(end=4000)), second)
+    with pytest.raises(errors.InvalidResponseError, match=why):
+        client.files.download("file_1", tmp_path / "a.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_without_tags(faults: FaultServer, client: nexusai.NexusAIClient, tmp_path: Path) -> None:
+    """What broke off cannot be continued safely, and is told so."""
+    faults.plays(drop(content(tag="", end=4000)))
+    with pytest.raises(errors.NetworkError):
+        client.files.download("file_1", tmp_path / "a.txt")
+    assert list(tmp_path.iterdir()) == []
+    assert len(faults.requests) == 1
+
+
+def test_wrong_bytes(faults: FaultServer, client: nexusai.NexusAIClient, tmp_path: Path) -> None:
+    """A file that is there already stays as it was."""
+    target = tmp_path / "a.txt"
+    target.write_bytes(b"old")
+    faults.plays(drop(content(DATA[:-1] + b"!", TAG)))
+    with pytest.raises(errors.InvalidResponseError, match="SHA-256"):
+        client.files.download("file_1", target)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.txt", b"old")]
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ("attachment; filename*=utf-8''%E5%91%A8%E6%8A%A5.txt", "周报.txt"),
+        ('attachment; filename="../../evil.txt"', "evil.txt"),
+        ("attachment; filename*=utf-8''..%2F..%2Fevil.txt", "evil.txt"),
+        ('attachment; filename=".."', "download"),
+        ("inline", "download"),
+    ],
+)
+def test_names_of_downloads(
+    faults: FaultServer,
+    client: nexusai.NexusAIClient,
+    tmp_path: Path,
+    disposition: str,
+    name: str,
+) -> None:
+    """A server cannot choose a place outside the directory that the caller gave."""
+    faults.plays(reply(200, raw=b"abc", content_disposition=disposition))
+    assert client.files.download("file_1", tmp_path) == tmp_path / name
+
+
+def test_older_listings(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """A bare array, and `mime_type`."""
+    row: Dict[str, Any] = {"file_id": "f", "filename": "a", "mime_type": "text/plain", "size": 1}
+    faults.plays(reply(200, [row]))
+    (file,) = client.files.list()
+    assert file.content_type == "text/plain"
+
+
+def test_a_picture_elsewhere_is_fetched_without_the_key(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """The key goes to the platform's origin only."""
+    elsewhere = FaultServer()
+    try:
+        address = elsewhere.base_url.replace("/api/v1", "/cdn/picture.png?sig=1")
+        output = {"image_url": address, "width": 8, "height": 8}
+        done = {"task_id": "t", "status": "completed", "task_type": "image_generation", "output": output}
+        faults.plays(reply(200, done), reply(200, done))
+        elsewhere.plays(reply(200, raw=b"PNG"))
+        options = client.with_options(default_headers={"X-Tenant": "secret"})
+        image = options.images.generate("a cat")
+        assert image.read() == b"PNG"
+        (seen,) = elsewhere.requests
+        assert seen.target == "/cdn/picture.png?sig=1"
+        assert not {"authorization", "x-tenant", "idempotency-key"} & set(seen.headers)
+    finally:
+        elsewhere.stop()
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"image_url": "/api/v1/files/file_9/content", "width": 4, "height": 2},
+        {"images": [{"url": "/api/v1/files/file_9/content", "width": 4, "height": 2, "index": 0}]},
+    ],
+)
+def test_pictures_of_the_platform(
+    faults: FaultServer,
+    client: nexusai.NexusAIClient,
+    tmp_path: Path,
+    output: Dict[str, Any],
+) -> None:
+    """Both shapes; they are fetched with the key, at an address below the platform's."""
+    done = {"task_id": "t", "status": "completed", "task_type": "image_generation", "output": output}
+    faults.plays(reply(202, {"task_id": "t", "status": "queued"}), reply(200, done))
+    task = client.images.generate_async("猫", size="512x256", num_images=1)
+    image = task.wait()
+    assert (image.width, image.height) == (4, 2)
+    assert faults.requests[0].json == {
+        "task_type": "image_generation",
+        "input": {"prompt": "猫"},
+        "config": {"size": "512x256", "quality": "standard", "num_images": 1},
+    }
+    faults.plays(reply(200, raw=b"PNG"))
+    assert (image.save(tmp_path / "cat.png")).read_bytes() == b"PNG"
+    assert faults.requests[-1].target == "/api/v1/files/file_9/content"
+    assert faults.requests[-1].headers["authorization"].startswith("Bearer ")
+
+
+def test_several_pictures(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Each can be read; so can one that stands in the answer itself."""
+    images = [{"url": f"data:image/png;base64,{code}", "width": 1, "height": 1} for code in ("QQ==", "Qg==")]
+    done = {"task_id": "t", "status": "completed", "output": {"images": images}}
+    faults.plays(reply(200, done))
+    image = client.images.generate("two", num_images=2)
+    assert [each.read() for each in image.images] == [b"A", b"B"]
+    assert image.read() == b"A"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prompt": " "},
+        {"prompt": "x", "size": "big"},
+        {"prompt": "x", "aspect_ratio": "2:1"},
+        {"prompt": "x", "size": "64x64", "aspect_ratio": "1:1"},
+        {"prompt": "x", "num_images": 0},
+    ],
+)
+def test_pictures_that_cannot_be(
+    faults: FaultServer, client: nexusai.NexusAIClient, wrong: Dict[str, Any]
+) -> None:
+    """Told before anything is sent."""
+    with pytest.raises(ValueError, match=r"prompt|size|aspect_ratio|num_images"):
+        client.images.generate(**wrong)
+    assert not faults.requests
+
+
+def test_recordings(faults: FaultServer, client: nexusai.NexusAIClient, tmp_path: Path) -> None:
+    """A file is uploaded by itself; progress is told; a text becomes a recording."""
+    output = {
+        "text": "你好",
+        "language": "zh",
+        "duration": 1.5,
+        "segments": [{"start": 0, "end": 1.5, "text": "你好"}],
+    }
+    done = {"task_id": "t", "status": "completed", "task_type": "speech_to_text", "output": output}
+    working = {"task_id": "t", "status": "running", "progress": 40}
+    faults.plays(
+        reply(201, FILE),
+        reply(202, {"task_id": "t", "status": "queued"}),
+        reply(200, working),
+        reply(200, done),
+    )
+    seen: List[Any] = []
+    transcript = client.audio.transcribe(
+        ("a.wav", b"RIFF"), language="zh", on_progress=lambda task: seen.append(task.progress)
+    )
+    assert (transcript.text, transcript.segments[0].end) == ("你好", 1.5)
+    assert seen == [40.0, None]
+    assert faults.requests[1].json["input"] == {"file_id": "file_1"}
+    assert faults.requests[1].json["config"] == {"language": "zh"}
+    spoken = {"task_id": "t", "status": "completed", "output": {"audio_url": "/api/v1/files/f/content"}}
+    faults.plays(reply(200, spoken), reply(200, raw=b"RIFF"))
+    recording = client.audio.synthesize("你好", voice="zf", format="wav")
+    assert (recording.save(tmp_path / "a.wav")).read_bytes() == b"RIFF"
+    for wrong in ({}, {"file": b"x", "file_id": "f"}):
+        with pytest.raises(ValueError, match="either"):
+            client.audio.transcribe(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="nothing to read"):
+        client.audio.synthesize(" ")
+
+
+def test_a_handle_found_again(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """What `tasks.get` finds can be read like what `generate` returns."""
+    output = {"image_url": "/api/v1/files/f/content"}
+    done = {"task_id": "t", "status": "completed", "task_type": "image_generation", "output": output}
+    spoken = {**done, "task_type": "text_to_speech", "output": {"audio_url": "/api/v1/files/f/content"}}
+    faults.plays(reply(200, done), reply(200, raw=b"PNG"), reply(200, spoken), reply(200, raw=b"RIFF"))
+    for expected in (b"PNG", b"RIFF"):
+        handle = client.tasks.get("t")
+        assert (handle.wait()).read() == expected
