@@ -22,7 +22,7 @@ from nexusai.__version__ import __version__
 from nexusai.config import config
 
 if TYPE_CHECKING:
-    from nexusai import aio, error, models, types
+    from nexusai import aio, error, models, types, webhooks
     from nexusai.aio.client import AsyncNexusAIClient
     from nexusai.client import NexusAIClient
     from nexusai.error import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         TaskTimeoutError,
         ValidationError,
     )
-    from nexusai.resources import audio, files, images, tasks, text
+    from nexusai.resources import audio, embeddings, files, images, knowledge_bases, sessions, tasks, text
 
 _HOMES = {
     "NexusAIClient": "nexusai.client",
@@ -71,7 +71,11 @@ _MODULES = {
     "models": "nexusai.models",
     "types": "nexusai.types",
     "audio": "nexusai.resources.audio",
+    "embeddings": "nexusai.resources.embeddings",
     "files": "nexusai.resources.files",
+    "knowledge_bases": "nexusai.resources.knowledge_bases",
+    "sessions": "nexusai.resources.sessions",
+    "webhooks": "nexusai.webhooks",
     "images": "nexusai.resources.images",
     "tasks": "nexusai.resources.tasks",
     "text": "nexusai.resources.text",
@@ -100,13 +104,17 @@ __all__ = [
     "aio",
     "audio",
     "config",
+    "embeddings",
     "error",
     "files",
     "images",
+    "knowledge_bases",
     "models",
+    "sessions",
     "tasks",
     "text",
     "types",
+    "webhooks",
 ]
 
 

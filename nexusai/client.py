@@ -18,9 +18,12 @@ from nexusai.models import Task
 
 if TYPE_CHECKING:
     from nexusai.resources.audio import AudioResource
+    from nexusai.resources.embeddings import EmbeddingsResource
     from nexusai.resources.files import FilesResource
     from nexusai.resources.images import ImagesResource
+    from nexusai.resources.knowledge_bases import KnowledgeBasesResource
     from nexusai.resources.models import ModelsResource
+    from nexusai.resources.sessions import SessionsResource
     from nexusai.resources.tasks import TasksResource
     from nexusai.resources.text import TextResource
 
@@ -122,6 +125,27 @@ class NexusAIClient:
         from nexusai.resources.files import FilesResource
 
         return FilesResource(self._internal_client)
+
+    @cached_property
+    def sessions(self) -> SessionsResource:
+        """Talk with memory."""
+        from nexusai.resources.sessions import SessionsResource
+
+        return SessionsResource(self._internal_client)
+
+    @cached_property
+    def knowledge_bases(self) -> KnowledgeBasesResource:
+        """Search documents, and ask them."""
+        from nexusai.resources.knowledge_bases import KnowledgeBasesResource
+
+        return KnowledgeBasesResource(self._internal_client)
+
+    @cached_property
+    def embeddings(self) -> EmbeddingsResource:
+        """Turn texts into vectors."""
+        from nexusai.resources.embeddings import EmbeddingsResource
+
+        return EmbeddingsResource(self._internal_client)
 
     @cached_property
     def tasks(self) -> TasksResource:

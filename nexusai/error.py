@@ -189,7 +189,15 @@ class NetworkError(APIError):
 
 
 class InvalidResponseError(APIError):
-    """The answer is not one that the API's contract allows."""
+    """The answer is not one that the API's contract allows.
+
+    Attributes:
+        raw_text: what a model gave in place of a value (`text.parse`).
+        problems: what is wrong with it.
+    """
+
+    raw_text: Optional[str] = None
+    problems: Optional[str] = None
 
 
 class StreamError(APIError):

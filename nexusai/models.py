@@ -6,9 +6,12 @@ an older client. Every result tells its `request_id`.
 
 from __future__ import annotations
 
+import base64
 import re
+import sys
+from array import array
 from datetime import datetime, timezone
-from typing import Any, Dict, Generic, List, Optional, TypeVar
+from typing import Any, Callable, Dict, Generic, List, Optional, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -24,13 +27,26 @@ from typing_extensions import Annotated
 from nexusai.types import TERMINAL_STATUSES
 
 __all__ = [
+    "Answer",
     "Deletion",
+    "Document",
+    "DocumentOutput",
+    "Embedding",
+    "EmbeddingModel",
+    "EmbeddingsHealth",
+    "EmbeddingsResponse",
     "File",
     "Image",
+    "KnowledgeBase",
+    "Message",
     "Model",
     "ModelInfo",
     "Page",
     "Result",
+    "SearchResponse",
+    "SearchResult",
+    "SessionModel",
+    "SessionResponse",
     "TTSResponse",
     "Task",
     "TaskFailure",
@@ -41,6 +57,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 def _utc(value: Any) -> Any:
@@ -216,6 +233,231 @@ class TTSResponse(Result):
     content_type: Optional[str] = None
 
 
+class SessionModel(Result):
+    """A conversation that the platform remembers.
+
+    Attributes:
+        agent_config: model, temperature, system_prompt and what else it was made with.
+        message_count: messages so far, where the platform tells.
+    """
+
+    session_id: str
+    agent_type: str = "assistant"
+    agent_config: Dict[str, Any] = Field(default_factory=dict)
+    name: Optional[str] = None
+    is_active: bool = True
+    created_at: Optional[Time] = None
+    updated_at: Optional[Time] = None
+    message_count: Optional[int] = None
+
+
+class Message(Model):
+    """A message of a conversation."""
+
+    role: str
+    content: str
+    timestamp: Optional[Time] = None
+
+
+class SessionResponse(Result):
+    """An answer in a conversation.
+
+    Attributes:
+        response: the assistant's message.
+        metadata: what else the platform tells: `dropped_messages` is how many of the oldest messages
+            it left out, because the model cannot read more at once.
+    """
+
+    session_id: Optional[str] = None
+    response: Message
+    usage: Optional[Usage] = None
+    metadata: Dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """What the assistant said."""
+        return self.response.content
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either_shape(cls, value: Any) -> Any:
+        """`{response: {role, content}, usage}`, and `{output: {text}, metadata: {usage}}`."""
+        if not isinstance(value, dict) or "response" in value:
+            return value
+        output, metadata = value.get("output"), value.get("metadata")
+        if not isinstance(output, dict):
+            return value
+        told = metadata if isinstance(metadata, dict) else {}
+        message = {"role": "assistant", "content": output.get("text")}
+        return {"usage": told.get("usage"), **value, "response": message}
+
+
+class KnowledgeBase(Result):
+    """A collection of documents that can be searched by meaning.
+
+    Attributes:
+        chunk_size: characters of a passage; `chunk_overlap` of them repeat the one before.
+    """
+
+    kb_id: str
+    name: str = ""
+    description: Optional[str] = None
+    embedding_model: Optional[str] = None
+    chunk_size: Optional[int] = None
+    chunk_overlap: Optional[int] = None
+    document_count: int = 0
+    total_chunks: Optional[int] = None
+    created_at: Optional[Time] = None
+    updated_at: Optional[Time] = None
+
+
+class Document(Result):
+    """A document of a knowledge base.
+
+    Attributes:
+        processing_status: `queued`, `processing`, `completed` or `failed`; then `error` says why.
+    """
+
+    doc_id: str
+    filename: str = ""
+    file_type: Optional[str] = None
+    file_size: Optional[int] = None
+    processing_status: str = "queued"
+    chunk_count: int = 0
+    uploaded_at: Optional[Time] = None
+    processed_at: Optional[Time] = None
+    content_preview: Optional[str] = None
+    error: Optional[str] = None
+
+
+class DocumentOutput(Result):
+    """What the processing of a document came to."""
+
+    doc_id: Optional[str] = None
+    kb_id: Optional[str] = None
+    chunk_count: Optional[int] = None
+    text: Optional[str] = None
+
+
+class SearchResult(Model):
+    """A passage that was found.
+
+    Attributes:
+        similarity_score: 0 to 1, how likely the passage answers the query.
+        metadata: `filename`, `chunk_index`, and `page` where the document has pages.
+    """
+
+    chunk_id: str
+    doc_id: str
+    kb_id: Optional[str] = None
+    content: str
+    similarity_score: float
+    metadata: Dict[str, Any] = Field(default_factory=dict)
+
+
+class SearchResponse(Result):
+    """What a search has found, the best first."""
+
+    query: str = ""
+    results: List[SearchResult] = Field(default_factory=list)
+    total_results: Optional[int] = None
+
+
+class Answer(Result):
+    """An answer from the documents of knowledge bases.
+
+    Attributes:
+        found: whether the documents say anything about it. If not, no model was asked, and `text`
+            says so.
+        sources: the passages that the model was given; `[1]` in the text is the first of them.
+    """
+
+    text: str
+    found: bool = True
+    sources: List[SearchResult] = Field(default_factory=list)
+    usage: Optional[Usage] = None
+
+
+class Embedding(Model):
+    """The vector of one text."""
+
+    embedding: List[float]
+    index: int = 0
+
+
+class EmbeddingsResponse(Result):
+    """Vectors of texts, in the texts' order."""
+
+    data: List[Embedding]
+    model: Optional[str] = None
+    usage: Optional[Usage] = None
+
+    @property
+    def vectors(self) -> List[List[float]]:
+        """The vectors alone."""
+        return [row.embedding for row in self.data]
+
+    def to_numpy(self) -> Any:
+        """The vectors as an array of float32, one row for each text.
+
+        Raises:
+            ImportError: numpy is not installed.
+        """
+        try:
+            import numpy as np
+        except ImportError as error:
+            raise ImportError("to_numpy() needs numpy: pip install numpy") from error
+        return np.array(self.vectors, dtype=np.float32)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _either_shape(cls, value: Any) -> Any:
+        """OpenAI's shape, with floats or base64 of them; and `{vectors: [[…]]}`."""
+        if not isinstance(value, dict):
+            return value
+        if isinstance(value.get("vectors"), list):
+            vectors = value["vectors"]
+            made = [{"embedding": vector, "index": index} for index, vector in enumerate(vectors)]
+            return {**{name: told for name, told in value.items() if name != "vectors"}, "data": made}
+        rows = value.get("data")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            return value
+        decoded = [{**row, "embedding": _floats(row.get("embedding"))} for row in rows]
+        return {**value, "data": sorted(decoded, key=lambda row: row.get("index", 0))}
+
+
+def _floats(value: Any) -> Any:
+    """A vector; as base64 it is float32 in little-endian order."""
+    if not isinstance(value, str):
+        return value
+    raw = base64.b64decode(value, validate=True)
+    numbers = array("f")
+    numbers.frombytes(raw)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()
+
+
+class EmbeddingModel(Model):
+    """A model that makes vectors."""
+
+    id: str
+    owned_by: Optional[str] = None
+    dimensions: Optional[int] = None
+    max_input: Optional[int] = None
+    description: Optional[str] = None
+
+
+class EmbeddingsHealth(Result):
+    """How the platform's embeddings are."""
+
+    status: str
+    service: Optional[str] = None
+    embedding_service: Optional[str] = None
+    model_dimension: Optional[int] = None
+    timestamp: Optional[Time] = None
+
+
 class ModelInfo(Model):
     """A model that the platform can run now."""
 
@@ -241,11 +483,18 @@ class Page(List[T], Generic[T]):
     pages: Optional[int] = None
     request_id: Optional[str] = None
 
+    def map(self, change: Callable[[T], U]) -> Page[U]:
+        """The same page, with each item changed."""
+        other: Page[U] = Page(change(item) for item in self)
+        other.__dict__.update(self.__dict__)
+        return other
+
 
 TASK_OUTPUTS: Dict[str, Any] = {
     "text_generation": TextResponse,
     "image_generation": Image,
     "speech_to_text": TranscriptionResponse,
     "text_to_speech": TTSResponse,
+    "document_processing": DocumentOutput,
 }
 """The model of a task's output, by task type."""

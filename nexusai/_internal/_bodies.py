@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 from urllib.parse import quote
 
 from nexusai.constants import MAX_SERVER_WAIT
@@ -115,6 +115,44 @@ def text_body(
         config=config,
         stream=stream,
     )
+
+
+def embeddings_body(
+    input: Union[str, Sequence[str]],
+    model: Optional[str],
+    dimensions: Optional[int],
+    more: Mapping[str, Any],
+) -> JSONObject:
+    """The body of a request for vectors.
+
+    Raises:
+        ValueError: there is no text, or an empty one.
+    """
+    texts = [input] if isinstance(input, str) else list(input)
+    if not texts or not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("input: expected a text or several, none of them empty")
+    asked = input if isinstance(input, str) else texts
+    return given(
+        **{"input": asked, "model": model, "dimensions": dimensions, "encoding_format": "base64", **more}
+    )
+
+
+def session_body(prompt: str, config: Mapping[str, Any], *, stream: bool) -> JSONObject:
+    """The body of an invoke in a session: the documented shape and the observed one at once.
+
+    Raises:
+        ValueError: there is nothing to say.
+    """
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ValueError("prompt: there is nothing to say")
+    options = given(**config)
+    body: JSONObject = {"prompt": prompt, "input": {"prompt": prompt}, "stream": stream}
+    return {**body, "config": options} if options else body
+
+
+def given(**arguments: Any) -> JSONObject:
+    """The arguments that are not None."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 _SIZE = re.compile(r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}")

@@ -7,10 +7,31 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Awaitable, Callable, Hashable, TypeVar
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from typing import Any, Awaitable, Callable, Dict, Generic, Hashable, Iterable, List, Optional, TypeVar
 
+A = TypeVar("A")
 T = TypeVar("T")
 CLOSE_TIMEOUT = 2.0
+
+
+class Outcome(Generic[T]):
+    """What a call came to: a result or an error."""
+
+    def __init__(self, result: Optional[T] = None, error: Optional[Exception] = None) -> None:
+        self.result = result
+        self.error = error
+
+    def value(self) -> T:
+        """The result; or the error is raised."""
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]  # there is one where there is no error
+
+
+OnOutcome = Callable[[int, Outcome[T]], None]
+"""Given the number of an item, and what the call for it came to. What it raises ends everything."""
 
 
 async def async_sleep(seconds: float) -> None:
@@ -109,3 +130,71 @@ _PROCESS = _Process()
 def scope() -> Hashable:
     """What connections may be shared within: the process."""
     return _PROCESS
+
+
+async def async_each(
+    function: Callable[[A], Awaitable[T]], items: Iterable[A], limit: int, settle: OnOutcome[T]
+) -> None:
+    """Call `function` for each item, at most `limit` at a time. Items are taken when they are needed."""
+    import anyio
+
+    queue = enumerate(items)
+    failures: List[BaseException] = []
+
+    async with anyio.create_task_group() as group:
+
+        async def work() -> None:
+            for index, item in queue:
+                try:
+                    outcome: Outcome[T] = Outcome(await function(item))
+                except Exception as error:  # noqa: BLE001 - it is told, whatever it is
+                    outcome = Outcome(error=error)
+                try:
+                    settle(index, outcome)
+                except Exception as error:  # noqa: BLE001 - raised below, without a group around it
+                    failures.append(error)
+                    group.cancel_scope.cancel()
+                    return
+
+        for _ in range(limit):
+            group.start_soon(work)
+    if failures:
+        raise failures[0]
+
+
+def each(
+    function: Callable[[A], T],
+    items: Iterable[A],
+    limit: int,
+    settle: OnOutcome[T],
+    executor: Optional[Executor] = None,
+) -> None:
+    """Call `function` for each item, at most `limit` at a time. Items are taken when they are needed.
+
+    In threads of its own, or on the caller's executor.
+    """
+    if executor is None:
+        with ThreadPoolExecutor(limit) as own:
+            each(function, items, limit, settle, own)
+        return
+    running: Dict[Future[T], int] = {}
+    try:
+        for index, item in enumerate(items):
+            running[executor.submit(function, item)] = index
+            if len(running) >= limit:
+                _settle_some(running, settle)
+        while running:
+            _settle_some(running, settle)
+    finally:
+        for future in running:  # what has begun ends; what has not never will
+            future.cancel()
+
+
+def _settle_some(running: Dict[Future[T], int], settle: OnOutcome[T]) -> None:
+    done, _ = wait_for(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        index = running.pop(future)
+        error = future.exception()
+        if error is not None and not isinstance(error, Exception):
+            raise error
+        settle(index, Outcome(error=error) if error is not None else Outcome(future.result()))

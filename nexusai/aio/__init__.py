@@ -19,9 +19,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nexusai.aio.client import AsyncNexusAIClient
-    from nexusai.aio.resources import audio, files, images, models, tasks, text
+    from nexusai.aio.resources import (
+        audio,
+        embeddings,
+        files,
+        images,
+        knowledge_bases,
+        models,
+        sessions,
+        tasks,
+        text,
+    )
 
-__all__ = ["AsyncNexusAIClient", "audio", "files", "images", "models", "tasks", "text"]
+__all__ = [
+    "AsyncNexusAIClient",
+    "audio",
+    "embeddings",
+    "files",
+    "images",
+    "knowledge_bases",
+    "models",
+    "sessions",
+    "tasks",
+    "text",
+]
 
 
 def __getattr__(name: str) -> Any:

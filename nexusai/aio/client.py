@@ -16,9 +16,12 @@ from nexusai.models import Task
 
 if TYPE_CHECKING:
     from nexusai.aio.resources.audio import AsyncAudioResource
+    from nexusai.aio.resources.embeddings import AsyncEmbeddingsResource
     from nexusai.aio.resources.files import AsyncFilesResource
     from nexusai.aio.resources.images import AsyncImagesResource
+    from nexusai.aio.resources.knowledge_bases import AsyncKnowledgeBasesResource
     from nexusai.aio.resources.models import AsyncModelsResource
+    from nexusai.aio.resources.sessions import AsyncSessionsResource
     from nexusai.aio.resources.tasks import AsyncTasksResource
     from nexusai.aio.resources.text import AsyncTextResource
 
@@ -120,6 +123,27 @@ class AsyncNexusAIClient:
         from nexusai.aio.resources.files import AsyncFilesResource
 
         return AsyncFilesResource(self._internal_client)
+
+    @cached_property
+    def sessions(self) -> AsyncSessionsResource:
+        """Talk with memory."""
+        from nexusai.aio.resources.sessions import AsyncSessionsResource
+
+        return AsyncSessionsResource(self._internal_client)
+
+    @cached_property
+    def knowledge_bases(self) -> AsyncKnowledgeBasesResource:
+        """Search documents, and ask them."""
+        from nexusai.aio.resources.knowledge_bases import AsyncKnowledgeBasesResource
+
+        return AsyncKnowledgeBasesResource(self._internal_client)
+
+    @cached_property
+    def embeddings(self) -> AsyncEmbeddingsResource:
+        """Turn texts into vectors."""
+        from nexusai.aio.resources.embeddings import AsyncEmbeddingsResource
+
+        return AsyncEmbeddingsResource(self._internal_client)
 
     @cached_property
     def tasks(self) -> AsyncTasksResource:

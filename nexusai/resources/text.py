@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional
 
-from nexusai._internal import _bodies
+from pydantic import TypeAdapter, ValidationError
+
+from nexusai._internal import _bodies, _prompts
 from nexusai._internal._default import default_internal_client
 from nexusai._internal._resource import Resource
 from nexusai._internal._streaming import TextStream
+from nexusai.error import InvalidResponseError
 from nexusai.models import TextResponse
 from nexusai.resources.tasks import TaskHandle
 from nexusai.types import Messages
@@ -18,7 +21,7 @@ from nexusai.types import Messages
 class TextResource(Resource):
     """`client.text`.
 
-    All three methods take the same arguments: `prompt`, or `messages` (the turns of a conversation,
+    All methods take the same arguments: `prompt`, or `messages` (the turns of a conversation,
     `{"role": "system" | "user" | "assistant", "content": …}`), exactly one of them; `provider` and
     `model`, which the platform chooses when they are left out; and options, which it passes on:
     `temperature`, `max_tokens`, `top_p`, `stop`, `seed` …
@@ -101,6 +104,56 @@ class TextResource(Resource):
         body = _bodies.text_body(prompt, messages, provider, model, options, stream=True)
         return TextStream(self._client, self._client.call("POST", "/invoke", body))
 
+    def parse(
+        self,
+        prompt: Optional[str] = None,
+        schema: Any = None,
+        provider: Optional[str] = None,
+        model: Optional[str] = None,
+        *,
+        messages: Optional[Messages] = None,
+        temperature: Optional[float] = 0.0,
+        max_tokens: Optional[int] = None,
+        **config: Any,
+    ) -> Any:
+        """Generate a value of a type: a pydantic class, a dataclass, `list[int]`.
+
+            class City(pydantic.BaseModel):
+                name: str
+                country: str
+
+            city = client.text.parse("The largest city of Japan", City)
+
+        The platform is given the type's JSON schema. What does not fit is sent back once, with what is
+        wrong; what does not fit then either is an error.
+
+        Raises:
+            ValueError: not exactly one of `prompt` and `messages` is given.
+            InvalidResponseError: the model did not give such a value. `raw_text` is what it gave, and
+                `problems` says what is wrong with it.
+        """
+        adapter = TypeAdapter(schema)
+        form = _prompts.json_format(adapter, getattr(schema, "__name__", "answer"))
+        _bodies.text_body(prompt, messages, provider, model, {})  # exactly one of the two
+        turns = _prompts.json_messages(prompt, messages, form)
+        options = _options(temperature, max_tokens, {"response_format": form, **config})
+        answer = self.generate(None, provider, model, messages=turns, **options)
+        try:
+            return adapter.validate_json(_prompts.unfenced(answer.text))
+        except ValidationError as error:
+            turns = _prompts.repair_messages(turns, answer.text, _prompts.problems_of(error))
+        answer = self.generate(None, provider, model, messages=turns, **options)
+        try:
+            return adapter.validate_json(_prompts.unfenced(answer.text))
+        except ValidationError as error:
+            problems = _prompts.problems_of(error)
+            raise InvalidResponseError(
+                f"The model gave nothing that fits the schema: {problems}",
+                request_id=answer.request_id,
+                raw_text=answer.text,
+                problems=problems,
+            ) from error
+
 
 def _options(
     temperature: Optional[float], max_tokens: Optional[int], config: Dict[str, Any]
@@ -111,4 +164,5 @@ def _options(
 _default = TextResource(default_internal_client)
 generate = _default.generate
 generate_async = _default.generate_async
+parse = _default.parse
 stream = _default.stream

@@ -1,0 +1,300 @@
+# Generated from nexusai/aio/resources/knowledge_bases.py by scripts/unasync.py: edit that file.
+
+"""Knowledge bases: documents that can be searched by meaning, and asked."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, List, Optional, Sequence, Union
+
+from nexusai._internal import _bodies, _prompts
+from nexusai._internal._default import default_internal_client
+from nexusai._internal._poller import OnProgress
+from nexusai._internal._resource import Resource
+from nexusai._internal._runtime import Outcome, each
+from nexusai._internal._sources import FileSource
+from nexusai._internal._streaming import TextStream
+from nexusai.models import (
+    Answer,
+    Deletion,
+    Document,
+    DocumentOutput,
+    KnowledgeBase,
+    Page,
+    SearchResponse,
+    SearchResult,
+    Task,
+)
+from nexusai.resources.files import FilesResource
+from nexusai.resources.tasks import TaskHandle
+from nexusai.resources.text import TextResource
+
+Ids = Union[str, Sequence[str]]
+DocumentTask = TaskHandle[DocumentOutput]
+
+
+class AnswerStream:
+    """An answer while it is written. `sources` and `found` are known from the beginning."""
+
+    def __init__(self, question: str, sources: List[SearchResult], stream: Optional[TextStream]) -> None:
+        self.sources = sources
+        self.found = stream is not None
+        self._nothing = _prompts.not_found(question)
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[str]:
+        """The pieces of the text, as they come."""
+        if self._stream is None:
+            yield self._nothing
+            return
+        for text in self._stream.text_deltas:
+            yield text
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer, once it has been read.
+
+        Raises:
+            StreamError: its end has not come.
+        """
+        if self._stream is None:
+            return Answer(text=self._nothing, found=False)
+        response = self._stream.response
+        answer = Answer(text=response.text, sources=self.sources, usage=response.usage)
+        answer._request_id = response.request_id
+        return answer
+
+    def close(self) -> None:
+        """Stop reading; the platform stops writing."""
+        if self._stream is not None:
+            self._stream.close()
+
+
+class KnowledgeBasesResource(Resource):
+    """`client.knowledge_bases`."""
+
+    def create(
+        self,
+        name: str,
+        description: Optional[str] = None,
+        *,
+        embedding_model: Optional[str] = None,
+        chunk_size: Optional[int] = None,
+        chunk_overlap: Optional[int] = None,
+        **more: Any,
+    ) -> KnowledgeBase:
+        """Make an empty knowledge base.
+
+        Passages have `chunk_size` characters (1000), of which `chunk_overlap` (200) repeat the one
+        before.
+
+        Raises:
+            InvalidRequestError: there is no such model, or the numbers do not fit.
+        """
+        body = _bodies.given(
+            name=name,
+            description=description,
+            embedding_model=embedding_model,
+            chunk_size=chunk_size,
+            chunk_overlap=chunk_overlap,
+            **more,
+        )
+        return self._client.fetch(KnowledgeBase, "POST", "/knowledge-bases", body)
+
+    def get(self, kb_id: str) -> KnowledgeBase:
+        """A knowledge base, with its numbers of documents and passages.
+
+        Raises:
+            NotFoundError: this key has no such knowledge base.
+        """
+        return self._client.fetch(KnowledgeBase, "GET", _bodies.path("knowledge-bases", kb_id))
+
+    def list(self) -> Page[KnowledgeBase]:
+        """All knowledge bases."""
+        return self._client.fetch_page("knowledge_bases", KnowledgeBase, "/knowledge-bases", {})
+
+    def delete(self, kb_id: str) -> Deletion:
+        """Delete a knowledge base with its documents. The files stay.
+
+        Raises:
+            NotFoundError: this key has no such knowledge base.
+        """
+        return self._client.fetch(Deletion, "DELETE", _bodies.path("knowledge-bases", kb_id))
+
+    def upload_document(
+        self,
+        kb_id: str,
+        file: FileSource,
+        filename: Optional[str] = None,
+        *,
+        wait: bool = False,
+        on_progress: Optional[OnProgress] = None,
+    ) -> DocumentTask:
+        """Upload a file (see `files.upload`) and add it: see `add_document`."""
+        uploaded = FilesResource(self._source).upload(file, filename)
+        return self.add_document(kb_id, uploaded.file_id, wait=wait, on_progress=on_progress)
+
+    def upload_documents(
+        self,
+        kb_id: str,
+        files: Sequence[FileSource],
+        *,
+        concurrency: int = 4,
+        wait: bool = False,
+    ) -> List[DocumentTask]:
+        """Upload several files, `concurrency` at a time, and add them; the tasks in the files' order.
+
+        Raises:
+            APIError, OSError: of the first file that could not be added. Those that were, stay.
+        """
+        outcomes: List[Optional[Outcome[DocumentTask]]] = [None] * len(files)
+
+        def add(file: FileSource) -> DocumentTask:
+            return self.upload_document(kb_id, file, wait=wait)
+
+        def settle(index: int, outcome: Outcome[DocumentTask]) -> None:
+            outcomes[index] = outcome
+
+        each(add, files, concurrency, settle)
+        return [outcome.value() for outcome in outcomes if outcome is not None]
+
+    def add_document(
+        self,
+        kb_id: str,
+        file_id: str,
+        *,
+        wait: bool = False,
+        on_progress: Optional[OnProgress] = None,
+    ) -> DocumentTask:
+        """Add an uploaded file. It can be searched when the task has completed.
+
+        With `wait` or `on_progress` this returns then; without, at once, and the task's `wait()`
+        does. `on_progress(task)` is called whenever the task's progress (0 to 100) has changed.
+
+        Raises:
+            NotFoundError: there is no such knowledge base or file.
+            TaskFailedError: the document cannot be read; only where it is waited for.
+        """
+        path = _bodies.path("knowledge-bases", kb_id, "documents")
+        task = self._client.fetch(Task, "POST", path, {"file_id": file_id})
+        handle = TaskHandle.of(task, self._client, DocumentOutput)
+        if wait or on_progress is not None:
+            handle.wait(on_progress=on_progress)
+        return handle
+
+    def list_documents(self, kb_id: str) -> Page[Document]:
+        """The documents of a knowledge base, and how the processing of each stands.
+
+        Raises:
+            NotFoundError: this key has no such knowledge base.
+        """
+        path = _bodies.path("knowledge-bases", kb_id, "documents")
+        return self._client.fetch_page("documents", Document, path, {})
+
+    def delete_document(self, kb_id: str, doc_id: str) -> Deletion:
+        """Take a document out of a knowledge base. Its file stays.
+
+        Raises:
+            NotFoundError: there is no such document.
+        """
+        path = _bodies.path("knowledge-bases", kb_id, "documents", doc_id)
+        return self._client.fetch(Deletion, "DELETE", path)
+
+    def search(
+        self,
+        query: str,
+        knowledge_base_ids: Ids,
+        top_k: int = 5,
+        similarity_threshold: float = 0.7,
+    ) -> SearchResponse:
+        """The passages that answer a query best: at most `top_k`, of at least that similarity (0–1).
+
+        Raises:
+            NotFoundError: there is no such knowledge base.
+        """
+        body = {
+            "query": query,
+            "knowledge_base_ids": _ids(knowledge_base_ids),
+            "top_k": top_k,
+            "similarity_threshold": similarity_threshold,
+        }
+        return self._client.fetch(SearchResponse, "POST", "/knowledge-bases/search", body)
+
+    def ask(
+        self,
+        question: str,
+        knowledge_base_ids: Ids,
+        *,
+        top_k: int = 5,
+        similarity_threshold: float = 0.7,
+        provider: Optional[str] = None,
+        model: Optional[str] = None,
+        **config: Any,
+    ) -> Answer:
+        """Answer a question from documents, in its language.
+
+            answer = client.knowledge_bases.ask("多久能收到退款？", kb.kb_id)
+            print(answer.text, answer.sources[0].metadata["filename"])
+
+        Where nothing passes the threshold no model is asked, as it would make something up: then
+        `found` is False.
+
+        Raises:
+            NotFoundError: there is no such knowledge base.
+        """
+        found = self.search(question, knowledge_base_ids, top_k, similarity_threshold)
+        if not found.results:
+            return Answer(text=_prompts.not_found(question), found=False)
+        messages = _prompts.question_messages(question, found.results)
+        text = TextResource(self._source)
+        response = text.generate(messages=messages, provider=provider, model=model, **_steady(config))
+        answer = Answer(text=response.text, sources=found.results, usage=response.usage)
+        answer._request_id = response.request_id
+        return answer
+
+    def ask_stream(
+        self,
+        question: str,
+        knowledge_base_ids: Ids,
+        *,
+        top_k: int = 5,
+        similarity_threshold: float = 0.7,
+        provider: Optional[str] = None,
+        model: Optional[str] = None,
+        **config: Any,
+    ) -> AnswerStream:
+        """The same, to be read while it is written; `sources` are there at once.
+
+        Raises:
+            NotFoundError: there is no such knowledge base.
+        """
+        found = self.search(question, knowledge_base_ids, top_k, similarity_threshold)
+        if not found.results:
+            return AnswerStream(question, [], None)
+        messages = _prompts.question_messages(question, found.results)
+        text = TextResource(self._source)
+        stream = text.stream(messages=messages, provider=provider, model=model, **_steady(config))
+        return AnswerStream(question, found.results, stream)
+
+
+def _ids(given: Ids) -> Any:
+    return [given] if isinstance(given, str) else [*given]
+
+
+def _steady(config: Any) -> Any:
+    """Options under which a model keeps to what it was given."""
+    return {"temperature": 0.0, **config}
+
+
+_default = KnowledgeBasesResource(default_internal_client)
+create = _default.create
+get = _default.get
+list = _default.list  # noqa: A001 - `nexusai.knowledge_bases.list`
+delete = _default.delete
+upload_document = _default.upload_document
+upload_documents = _default.upload_documents
+add_document = _default.add_document
+list_documents = _default.list_documents
+delete_document = _default.delete_document
+search = _default.search
+ask = _default.ask
+ask_stream = _default.ask_stream
