@@ -18,6 +18,7 @@ from nexusai.models import Task
 
 if TYPE_CHECKING:
     from nexusai.resources.audio import AudioResource
+    from nexusai.resources.batch import BatchResource
     from nexusai.resources.embeddings import EmbeddingsResource
     from nexusai.resources.files import FilesResource
     from nexusai.resources.images import ImagesResource
@@ -146,6 +147,13 @@ class NexusAIClient:
         from nexusai.resources.embeddings import EmbeddingsResource
 
         return EmbeddingsResource(self._internal_client)
+
+    @cached_property
+    def batch(self) -> BatchResource:
+        """Make many calls, a few at a time."""
+        from nexusai.resources.batch import BatchResource
+
+        return BatchResource(self._internal_client)
 
     @cached_property
     def tasks(self) -> TasksResource:

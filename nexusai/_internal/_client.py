@@ -100,6 +100,11 @@ class InternalClient:
         self.long_polls: Optional[bool] = None
         """Whether the platform waits when it is asked to; None until it has been asked."""
 
+    @property
+    def options(self) -> Dict[str, Any]:
+        """The arguments that make another client like this one."""
+        return self._options
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} base_url={self.base_url!r}>"
 

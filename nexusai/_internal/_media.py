@@ -8,7 +8,7 @@ import base64
 import binascii
 import os
 from pathlib import Path
-from typing import Any, List, Optional, TypeVar, Union
+from typing import Any, Dict, List, Optional, TypeVar, Union
 from urllib.parse import unquote_to_bytes
 
 from pydantic import PrivateAttr
@@ -25,6 +25,12 @@ class Media(Result):
     """A result that has content: `read()` it, or `save()` it."""
 
     _client: Optional[InternalClient] = PrivateAttr(default=None)
+
+    def __getstate__(self) -> Dict[Any, Any]:
+        # Connections cannot be pickled; what was fetched with them can.
+        state = super().__getstate__()
+        private = {**(state["__pydantic_private__"] or {}), "_client": None}
+        return {**state, "__pydantic_private__": private}
 
     def _address(self) -> str:
         raise NotImplementedError

@@ -16,6 +16,7 @@ from nexusai.models import Task
 
 if TYPE_CHECKING:
     from nexusai.aio.resources.audio import AsyncAudioResource
+    from nexusai.aio.resources.batch import AsyncBatchResource
     from nexusai.aio.resources.embeddings import AsyncEmbeddingsResource
     from nexusai.aio.resources.files import AsyncFilesResource
     from nexusai.aio.resources.images import AsyncImagesResource
@@ -144,6 +145,13 @@ class AsyncNexusAIClient:
         from nexusai.aio.resources.embeddings import AsyncEmbeddingsResource
 
         return AsyncEmbeddingsResource(self._internal_client)
+
+    @cached_property
+    def batch(self) -> AsyncBatchResource:
+        """Make many calls, a few at a time."""
+        from nexusai.aio.resources.batch import AsyncBatchResource
+
+        return AsyncBatchResource(self._internal_client)
 
     @cached_property
     def tasks(self) -> AsyncTasksResource:
