@@ -14,10 +14,11 @@ from nexus_server.routes.dependencies import IdempotencyKeyDep, OriginDep, Platf
 from nexus_server.routes.inputs import check_input, read_input
 from nexus_server.routes.preferences import Preferences
 from nexus_server.routes.responses import answer, error_answer
-from nexus_server.routes.schemas import InvokeAccepted, InvokeBody, InvokeOutput, located
+from nexus_server.routes.schemas import InvokeAccepted, InvokeBody, InvokeOutput
 from nexus_server.routes.sse import EventStreamResponse, replay
 from nexus_server.services.platform import Platform
 from nexus_server.services.tasks import Accepted, NewTask
+from nexus_server.services.telling import located
 from nexus_server.store.idempotency import IdempotencyKey
 from nexus_server.store.tasks import TaskRecord
 

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from nexus_server.auth import CallerDep
 from nexus_server.routes.dependencies import OriginDep, PlatformDep, PreferencesDep
 from nexus_server.routes.responses import LAST_PAGE, answer
-from nexus_server.routes.schemas import TaskBody, TaskPage, TaskStatus, TaskType, task_body
+from nexus_server.routes.schemas import TaskBody, TaskPage, TaskStatus, TaskType
+from nexus_server.services.telling import task_body
 
 router = APIRouter(tags=["tasks"])
 
