@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from nexus_server import routes
 from nexus_server.providers.base import Provider
-from nexus_server.routes.middleware import BodyLimitMiddleware, RequestIdMiddleware
+from nexus_server.routes.middleware import BodyLimitMiddleware, RateLimitMiddleware, RequestIdMiddleware
 from nexus_server.routes.responses import install_error_handlers
 from nexus_server.routes.schemas import ErrorBody
 from nexus_server.services.platform import open_platform
@@ -36,6 +36,7 @@ def create_app(settings: ServerSettings, providers: Sequence[Provider] | None = 
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(RateLimitMiddleware)
     app.include_router(routes.public)
     app.include_router(routes.api)
     return app

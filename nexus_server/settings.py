@@ -82,6 +82,20 @@ class ServerSettings(BaseSettings):
     """A longer request body is answered 413."""
     max_file_bytes: int = Field(default=2 * 1024**3, gt=0)
     """A larger upload is answered 413."""
+    rate_limit: int | None = Field(default=None, ge=1)
+    """Requests that each API key may make in a minute; no limit when left out."""
+    public_url: str | None = None
+    """The origin under which others reach the platform, such as `https://ai.example.com`: webhooks tell
+    the addresses of files below it. Left out: they tell paths."""
+    webhook_allow_private: bool = False
+    """Deliver webhooks to this machine and its networks too: loopback, private and link-local addresses."""
+    webhook_secret: SecretStr | None = None
+    """Signs webhooks: `whsec_` and 24 to 64 bytes in base64; the file `webhook_secret` in the data directory
+    if left out, which is made at the first start."""
+    webhook_timeout: float = Field(default=15.0, gt=0)
+    """Seconds in which a webhook's receiver has to answer."""
+    webhook_retry_scale: float = Field(default=1.0, gt=0)
+    """Multiplies the pauses between the attempts at a webhook: 5 s, 5 min, 30 min, 2 h, up to a day."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """debug, info, warning or error."""
 

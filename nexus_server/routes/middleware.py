@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nexus_server.routes.responses import crash_answer, error_answer
+from nexus_server.services.rate_limits import Allowance
 
 _logger = logging.getLogger(__name__)
 
@@ -82,6 +83,24 @@ class BodyLimitMiddleware:
             return message
 
         await self._app(scope, receive_within_limit, send)
+
+
+class RateLimitMiddleware:
+    """Tells in every answer to a key with a limit how much of it is left."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+
+        async def send_with_allowance(message: Message) -> None:
+            allowance: Allowance | None = scope.get("state", {}).get("allowance")
+            if message["type"] == "http.response.start" and allowance is not None:
+                MutableHeaders(scope=message).update(allowance.headers)
+            await send(message)
+
+        await self._app(scope, receive, send_with_allowance)
 
 
 def _is_upload(scope: Scope) -> bool:

@@ -18,14 +18,17 @@ from nexus_server.providers.registry import ProviderRegistry, build_providers
 from nexus_server.services.files import FileService
 from nexus_server.services.generation import generate_text
 from nexus_server.services.images import ImageWork
+from nexus_server.services.rate_limits import RateLimiter, SlidingWindow
 from nexus_server.services.runner import TaskRunner
 from nexus_server.services.speech import SpeechWork, TranscriptionWork
 from nexus_server.services.streams import StreamDesk
 from nexus_server.services.tasks import TaskService
+from nexus_server.services.webhooks import WebhookService, load_secret
 from nexus_server.services.work import Done, Workshop
 from nexus_server.settings import ServerSettings
 from nexus_server.store import idempotency
 from nexus_server.store import tasks as task_store
+from nexus_server.store import webhooks as webhook_store
 from nexus_server.store.data_dir import DirectoryLock, make_private
 from nexus_server.store.database import Database
 from nexus_server.store.tasks import TaskRecord
@@ -48,6 +51,8 @@ class Platform:
     tasks: TaskService
     streams: StreamDesk
     files: FileService
+    rate_limiter: RateLimiter | None
+    """By API key; None: no limit."""
     _drained: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
@@ -91,6 +96,7 @@ class Platform:
         """Forget what is kept for a limited time only."""
         async with self.database.write() as connection:
             await idempotency.purge(connection)
+            await webhook_store.purge(connection)
 
     async def _enqueue_again(self, task_id: str) -> None:
         async with self.database.write() as connection:
@@ -135,11 +141,15 @@ async def open_platform(
         await registry.start()
 
         engine = DBOSEngine(database.path, concurrency=settings.worker_concurrency)
-        tasks = TaskService(database, engine)
+        webhooks = WebhookService(database, settings, load_secret(settings))
+        webhooks.start()
+        stack.push_async_callback(webhooks.close)
+        tasks = TaskService(database, engine, webhooks)
         files = FileService(database, settings.data_dir / "files")
         await files.open()
         streams = StreamDesk(tasks, partial(generate_text, registry))
-        platform = Platform(settings, database, keys, registry, engine, tasks, streams, files)
+        limiter = SlidingWindow(settings.rate_limit) if settings.rate_limit else None
+        platform = Platform(settings, database, keys, registry, engine, tasks, streams, files, limiter)
         await platform.fail_left_streams()
         await platform.purge()
         runner = TaskRunner(tasks, _workshop(registry, files), concurrency=settings.worker_concurrency)

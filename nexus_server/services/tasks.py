@@ -8,9 +8,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from nexus_server.engine import TaskEngine
 from nexus_server.errors import Conflict, NotFound, PlatformError
 from nexus_server.services.waiting import Waiters
+from nexus_server.services.webhooks import WebhookService
 from nexus_server.services.work import Also, Done
 from nexus_server.store import idempotency
 from nexus_server.store import tasks as store
@@ -49,9 +52,10 @@ class Accepted:
 class TaskService:
     """The only place that changes a task's status."""
 
-    def __init__(self, database: Database, engine: TaskEngine) -> None:
+    def __init__(self, database: Database, engine: TaskEngine, webhooks: WebhookService) -> None:
         self._database = database
         self._engine = engine
+        self._webhooks = webhooks
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._busy = 0
         self.idle = asyncio.Event()
@@ -178,6 +182,9 @@ class TaskService:
             )
             if ended and also is not None:
                 await also(connection)
+            told = ended and await self._announce(connection, task_id)
+        if told:
+            self._webhooks.nudge()
         if ended:
             self.polls.wake(task_id)
             self.holds.wake(task_id)
@@ -208,6 +215,15 @@ class TaskService:
     def is_running(self, task_id: str) -> bool:
         """Whether somebody in this process works on the task."""
         return task_id in self._running
+
+    async def _announce(self, connection: AsyncConnection, task_id: str) -> bool:
+        """Write the webhook that tells the task's end; False if nobody wants one."""
+        if not await store.wants_webhook(connection, task_id):
+            return False
+        record = await store.get(connection, task_id)
+        if record is not None:
+            await self._webhooks.announce(connection, record)
+        return True
 
     async def _admit(self, new: NewTask, key: IdempotencyKey | None, *, streamed: bool) -> Accepted:
         async with self._database.write() as connection:

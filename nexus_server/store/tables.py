@@ -161,6 +161,7 @@ webhook_deliveries = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), nullable=False),
     sa.Column("url", sa.Text, nullable=False),
+    sa.Column("receiver", sa.Text, nullable=False),  # the URL's host and port: so many at once, and no more
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt_at", sa.BigInteger),  # none is left when it was delivered or given up

@@ -99,6 +99,12 @@ async def get(connection: AsyncConnection, task_id: str) -> TaskRecord | None:
     return TaskRecord(**row) if row else None
 
 
+async def wants_webhook(connection: AsyncConnection, task_id: str) -> bool:
+    """Whether somebody is to be told of the task's end."""
+    query = sa.select(tasks.c.webhook_url).where(tasks.c.id == task_id)
+    return (await connection.execute(query)).scalar_one_or_none() is not None
+
+
 async def page(
     connection: AsyncConnection, conditions: list[sa.ColumnElement[bool]], *, limit: int, skip: int
 ) -> tuple[list[TaskRecord], int]:

@@ -101,6 +101,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text, nullable=False),
         sa.Column("task_id", sa.Text, nullable=False),
         sa.Column("url", sa.Text, nullable=False),
+        sa.Column("receiver", sa.Text, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("next_attempt_at", sa.BigInteger),
