@@ -50,7 +50,7 @@ LAYERS = [
     {"nexusai.constants", "nexusai.types", "nexusai.__version__"},
     {"nexusai.models"},
     {"nexusai.error"},
-    {"nexusai.config"},
+    {"nexusai.config", "nexusai.webhooks"},
     {"nexusai._internal"},
     {"nexusai.resources"},
     {"nexusai.client"},
