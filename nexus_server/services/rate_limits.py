@@ -8,8 +8,6 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Protocol
 
-WINDOW_SECONDS = 60.0
-
 
 @dataclass(frozen=True)
 class Allowance:
@@ -45,14 +43,15 @@ class RateLimiter(Protocol):
 
 
 class SlidingWindow:
-    """A limiter in memory: in no 60 seconds, wherever they begin, is more allowed than the limit.
+    """A limiter in memory: in no minute, wherever it begins, is more allowed than the limit.
 
     It keeps one moment for each thing that it counted, and forgets the names that were not heard of
     for longest when there are more than `most_names`.
     """
 
-    def __init__(self, limit: int, *, most_names: int = 10_000) -> None:
+    def __init__(self, limit: int, *, seconds: float = 60.0, most_names: int = 10_000) -> None:
         self._limit = limit
+        self._seconds = seconds
         self._most_names = most_names
         self._taken: OrderedDict[str, deque[float]] = OrderedDict()
 
@@ -77,19 +76,18 @@ class SlidingWindow:
 
     def _recent(self, name: str, now: float) -> deque[float]:
         taken = self._taken.get(name, deque())
-        while taken and taken[0] <= now - WINDOW_SECONDS:
+        while taken and taken[0] <= now - self._seconds:
             taken.popleft()
         return taken
 
     def _allowance(self, taken: deque[float], now: float) -> Allowance:
         remaining = self._limit - len(taken)
-        return Allowance(self._limit, remaining, math.ceil(time.time() + _wait(taken, now)))
+        return Allowance(self._limit, remaining, math.ceil(time.time() + self._wait(taken, now)))
 
     def _refusal(self, taken: deque[float], now: float) -> Allowance:
-        wait = _wait(taken, now)
+        wait = self._wait(taken, now)
         return Allowance(self._limit, 0, math.ceil(time.time() + wait), max(math.ceil(wait), 1))
 
-
-def _wait(taken: deque[float], now: float) -> float:
-    """Seconds until the oldest is forgotten."""
-    return taken[0] + WINDOW_SECONDS - now if taken else 0.0
+    def _wait(self, taken: deque[float], now: float) -> float:
+        """Seconds until the oldest is forgotten."""
+        return taken[0] + self._seconds - now if taken else 0.0

@@ -326,7 +326,9 @@ class _Receiver:
         if parsed.userinfo:
             raise RefusedAddressError("it must not hold a user name or a password.")
         port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
-        if parsed.port == 0 or (port < 1024 and port not in (80, 443) and not private):
+        if parsed.port == 0 or port > 65_535:
+            raise RefusedAddressError("its port must be one of 1 to 65535.")
+        if port < 1024 and port not in (80, 443) and not private:
             raise RefusedAddressError("below 1024, only the ports 80 and 443 are allowed.")
         return cls(parsed, port, private)
 
