@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shutil
 import sqlite3
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -269,6 +272,54 @@ def test_judged_at_each_attempt(upstream: FakeUpstream, receiver: Receiver, tmp_
     with ServerProcess(tmp_path / "data", upstream.base_url) as server:
         assert "webhook_allow_private" in settled(server, task_id, 1)["last_error"]
     assert receiver.got == []
+
+
+def certificate(directory: Path, name: str) -> Path:
+    """A certificate for that name with its key, which is its own authority."""
+    made = directory / f"{name}.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
+    command += ["-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+    command += ["-keyout", str(made), "-out", str(directory / "certificate")]
+    subprocess.run(command, check=True, capture_output=True)
+    made.write_bytes(made.read_bytes() + (directory / "certificate").read_bytes())
+    return made
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is nothing to make a certificate with")
+@pytest.mark.parametrize(("name", "taken"), [("localhost", True), ("example.com", False)])
+def test_https(
+    name: str,
+    taken: bool,
+    upstream: FakeUpstream,
+    receiver: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though the address is connected to, the certificate has to be the name's."""
+    file = certificate(tmp_path, name)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    asked: list[str] = []
+    context.sni_callback = lambda _socket, asked_for, _context: asked.append(asked_for)
+    receiver.socket = context.wrap_socket(receiver.socket, server_side=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with ServerProcess(tmp_path / "data", upstream.base_url, webhook_allow_private=True) as server:
+        url = receiver.url.replace("http://127.0.0.1", "https://localhost")
+        delivery = settled(server, submit(server, url), 1)
+    assert bool(delivery["delivered_at"]) == taken
+    assert len(receiver.got) == taken
+    assert set(asked) == {"localhost"}
+    if not taken:
+        assert "certificate verify failed" in delivery["last_error"]
 
 
 PRIVATE = [
