@@ -69,7 +69,7 @@ class KeyRing:
                 await api_keys.insert(connection, key_id, "first key", _hash(key))
         write_private(path, key + "\n")
 
-    async def authenticate(self, authorization: str | None, address: str) -> Caller:
+    async def authenticate(self, authorization: str | None, address: str = "") -> Caller:
         """Whose key it is.
 
         After too many wrong keys from one address, no other is looked at from there for a while; but
