@@ -120,9 +120,9 @@ def test_the_first_key(tmp_path: Path) -> None:
     with ServerProcess(directory) as server:
         key = server.key
         assert (directory.stat().st_mode & 0o777) == 0o700
-        for name in ("api_key", "nexus.db", "nexus.db-wal", "lock", "server.json"):
+        for name in ("api_key", "webhook_secret", "nexus.db", "nexus.db-wal", "lock", "server.json"):
             assert (directory / name).stat().st_mode & 0o077 == 0
-        for file in directory.iterdir():
+        for file in filter(Path.is_file, directory.rglob("*")):
             if file.name != "api_key":
                 assert key.encode() not in file.read_bytes()
         server.stop()
