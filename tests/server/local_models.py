@@ -20,6 +20,19 @@ def smollm() -> Path:
     return fetch(SMOLLM, _CACHE)
 
 
+@cache
+def cached(model_id: str) -> Path:
+    """Any model of the catalogue in this machine's cache; fetched when it is not there."""
+    return fetch(find(model_id), _CACHE)
+
+
+def link_speech(models_dir: Path) -> None:
+    """Put the models of speech into a directory of the test's own."""
+    models_dir.mkdir(parents=True, exist_ok=True)
+    for model_id in ("whisper-base", "kokoro-82m"):
+        (models_dir / find(model_id).file).symlink_to(cached(model_id))
+
+
 def link_model(models_dir: Path, name: str = SMOLLM.file) -> Path:
     """Put it into a directory of the test's own, under any name."""
     models_dir.mkdir(parents=True, exist_ok=True)

@@ -40,26 +40,29 @@ def test_the_catalogue_is_complete() -> None:
         "qwen2.5-coder-1.5b",
         "qwen2.5-coder-0.5b",
         "smollm2-135m",
+        "whisper-base",
+        "kokoro-82m",
     ]
     assert find(RECOMMENDED) is catalogue()[0]
-    assert find(SMALLEST).size == min(model.size for model in catalogue())
-    assert len({model.file for model in catalogue()}) == 3
+    texts = [model for model in catalogue() if model.task == "text_generation"]
+    assert find(SMALLEST).size == min(model.size for model in texts)
+    assert len({model.file for model in catalogue()}) == 5
 
 
 @pytest.mark.parametrize("model", catalogue(), ids=lambda model: model.id)
-def test_every_model_has_a_hub_and_pinned_packages(model) -> None:
-    hub, parts = model.sources
-    assert isinstance(hub, HubFile)
+def test_every_model_has_pinned_packages(model) -> None:
+    *hubs, parts = model.sources
+    assert all(isinstance(hub, HubFile) for hub in hubs)
     assert isinstance(parts, PackageParts)
     assert len(bytes.fromhex(model.sha256)) == 32
     for wheel in parts.wheels:
         assert wheel.requirement.count("==") == 1
         assert len(bytes.fromhex(wheel.sha256)) == 32
-    assert 0.9 * model.size < sum(wheel.size for wheel in parts.wheels) < 1.01 * model.size
+    assert 0.6 * model.size < sum(wheel.size for wheel in parts.wheels) < 1.01 * model.size
 
 
 def test_an_unknown_model_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ModelError, match=r"no local model 'gpt'; there are qwen.*, smollm2-135m"):
+    with pytest.raises(ModelError, match=r"no local model 'gpt'; there are qwen.*, kokoro-82m"):
         find("gpt")
 
 

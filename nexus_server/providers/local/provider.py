@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 MAX_TOKENS = 1024
 """What a request that names no limit may generate: small models ramble until they are stopped."""
 
+_TASK = "text_generation"
 _SILENCE = 120.0
 """Seconds without a byte after which a child hangs: even while it reads a long prompt it sends a
 comment every 30 seconds."""
@@ -129,7 +130,8 @@ class LocalProvider:
         if not self._can_run:
             return []
         preferred = self._settings.default_model
-        return sorted(self._store.installed(), key=lambda installed: installed.id != preferred)
+        texts = [each for each in self._store.installed() if each.model is None or each.model.task == _TASK]
+        return sorted(texts, key=lambda installed: installed.id != preferred)
 
     def _find(self, model_id: str) -> InstalledModel | None:
         return next((found for found in self._installed() if found.id == model_id), None)
