@@ -19,10 +19,15 @@ EMBEDDINGS = "embeddings"
 
 @dataclass(frozen=True)
 class OfferedModel:
-    """A model that a provider can run now. `id` is the name callers use for it."""
+    """A model that a provider can run now. `id` is the name callers use for it.
+
+    `context_length` is in tokens, `dimensions` those of an embedding; None where nobody knows.
+    """
 
     id: str
     task_types: tuple[str, ...] = ("text_generation",)
+    context_length: int | None = None
+    dimensions: int | None = None
 
 
 @dataclass(frozen=True)

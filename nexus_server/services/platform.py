@@ -15,6 +15,7 @@ from nexus_server.engine.dbos import DBOSEngine
 from nexus_server.errors import PlatformError, Unavailable
 from nexus_server.providers.base import OnProgress, Provider
 from nexus_server.providers.registry import ProviderRegistry, build_providers
+from nexus_server.services.embeddings import EmbeddingService
 from nexus_server.services.files import FileService
 from nexus_server.services.generation import generate_text
 from nexus_server.services.images import ImageWork
@@ -51,6 +52,7 @@ class Platform:
     tasks: TaskService
     streams: StreamDesk
     files: FileService
+    embeddings: EmbeddingService
     rate_limiter: RateLimiter | None
     """By API key; None: no limit."""
     _drained: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -149,7 +151,18 @@ async def open_platform(
         await files.open()
         streams = StreamDesk(tasks, partial(generate_text, registry))
         limiter = SlidingWindow(settings.rate_limit) if settings.rate_limit else None
-        platform = Platform(settings, database, keys, registry, engine, tasks, streams, files, limiter)
+        platform = Platform(
+            settings,
+            database,
+            keys,
+            registry,
+            engine,
+            tasks,
+            streams,
+            files,
+            EmbeddingService(registry),
+            limiter,
+        )
         await platform.fail_left_streams()
         await platform.purge()
         runner = TaskRunner(tasks, _workshop(registry, files), concurrency=settings.worker_concurrency)
