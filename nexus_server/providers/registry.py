@@ -90,6 +90,13 @@ class ProviderRegistry:
             if task_type is None or task_type in model.task_types
         ]
 
+    def context_length(self, provider: str, model: str) -> int | None:
+        """How many tokens a model reads at once; None where nobody knows."""
+        for offering, offered in self.offers():
+            if (offering.name, offered.id) == (provider, model):
+                return offered.context_length
+        return None
+
     def choose(self, task_type: str, provider: str | None, model: str | None) -> tuple[str, str]:
         """Names of the provider and the model: the caller's choice, else the settings', else the first.
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from nexus_server.auth import Caller, CallerDep
-from nexus_server.errors import InvalidRequest, Unavailable
+from nexus_server.errors import Unavailable
 from nexus_server.routes.dependencies import IdempotencyKeyDep, OriginDep, PlatformDep, PreferencesDep
+from nexus_server.routes.fingerprint import fingerprint
 from nexus_server.routes.inputs import check_input, read_input
+from nexus_server.routes.outcomes import accepted_answer, ended_answer, replayed
 from nexus_server.routes.preferences import Preferences
-from nexus_server.routes.responses import answer, error_answer
 from nexus_server.routes.schemas import InvokeAccepted, InvokeBody, InvokeOutput
 from nexus_server.routes.sse import EventStreamResponse, replay
 from nexus_server.services.platform import Platform
 from nexus_server.services.tasks import Accepted, NewTask
-from nexus_server.services.telling import located
 from nexus_server.services.webhooks import check_webhook_url
 from nexus_server.store.idempotency import IdempotencyKey
-from nexus_server.store.tasks import TaskRecord
 
-_DEEPEST = 64
 router = APIRouter(tags=["invoke"])
 
 _ALWAYS_ASYNC = ("image_generation",)  # answered 202, unless the caller says how long it would wait
@@ -46,12 +41,10 @@ async def invoke(
     origin: OriginDep,
 ) -> Response:
     """Make something: at once, as a task (`Prefer: respond-async`), or as a stream (`stream`)."""
-    fingerprint = _fingerprint(body)
+    told = fingerprint(body)
     new = await _new_task(body, platform, caller)
     key = (
-        IdempotencyKey(caller.api_key_id, "POST /invoke", idempotency_key, fingerprint)
-        if idempotency_key
-        else None
+        IdempotencyKey(caller.api_key_id, "POST /invoke", idempotency_key, told) if idempotency_key else None
     )
     if body.stream:
         return await _stream(platform, new, key)
@@ -72,49 +65,21 @@ async def _hold(platform: Platform, accepted: Accepted, preferences: Preferences
         seconds = 0
     if seconds:
         task = await tasks.wait(task.api_key_id, task.id, seconds, tasks.holds)
-    headers = {**preferences.applied, **_replayed(accepted)}
+    headers = {**preferences.applied, **replayed(accepted)}
     if not task.ended or (preferences.respond_async and preferences.wait is None):
-        return _accepted_answer(task, headers)
-    return _ended_answer(task, headers, origin)
+        return accepted_answer(task, headers)
+    return ended_answer(task, headers, origin)
 
 
 async def _stream(platform: Platform, new: NewTask, key: IdempotencyKey | None) -> Response:
     if platform.closing:
         raise Unavailable("The server is about to stop.", retry_after=1)
     accepted = await platform.tasks.accept_stream(new, key)
-    headers = {"X-Task-ID": accepted.task.id, **_replayed(accepted)}
+    headers = {"X-Task-ID": accepted.task.id, **replayed(accepted)}
     if accepted.replayed:
         return replay(accepted.task, headers)
     stream = platform.streams.start(accepted.task)
     return EventStreamResponse(stream, heartbeat=platform.settings.heartbeat, headers=headers)
-
-
-def _accepted_answer(task: TaskRecord, headers: dict[str, str]) -> Response:
-    body = {
-        "task_id": task.id,
-        "status": task.status,
-        "message": "The task goes on: ask for it at status_poll_url.",
-        "status_poll_url": f"/api/v1/tasks/{task.id}",
-    }
-    return answer(body, 202, headers)
-
-
-def _ended_answer(task: TaskRecord, headers: dict[str, str], origin: str) -> Response:
-    if task.status == "completed":
-        output = located(task.output or {}, origin)
-        body = {"task_id": task.id, "status": "completed", "output": output}
-        return answer(body, 200, headers)
-    if task.status == "cancelled":
-        detail = "The task was cancelled."
-        return error_answer(409, "TASK_CANCELLED", detail, extra={"task_id": task.id}, headers=headers)
-    error = dict(task.error or {})
-    status, code, detail = error.pop("status"), error.pop("code"), error.pop("message")
-    extra = {**error, "task_id": task.id}
-    return error_answer(status, code, detail, extra=extra, headers=headers)
-
-
-def _replayed(accepted: Accepted) -> dict[str, str]:
-    return {"Idempotent-Replayed": "true"} if accepted.replayed else {}
 
 
 async def _new_task(body: InvokeBody, platform: Platform, caller: Caller) -> NewTask:
@@ -133,32 +98,3 @@ async def _new_task(body: InvokeBody, platform: Platform, caller: Caller) -> New
         config=body.config or {},
         webhook_url=body.webhook_url,
     )
-
-
-def _fingerprint(body: InvokeBody) -> str:
-    """A hash of the body.
-
-    Raises:
-        InvalidRequest: it holds what no JSON may: NaN, an infinity, half a surrogate pair. Or it is
-            nested so deep that writing it down could exhaust the stack.
-    """
-    if any(_is_deeper(part, _DEEPEST) for part in (body.input, body.config)):
-        raise InvalidRequest(f"The body is nested more than {_DEEPEST} levels deep.")
-    try:
-        canonical = json.dumps(body.model_dump(), sort_keys=True, ensure_ascii=False, allow_nan=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
-    except ValueError as error:
-        raise InvalidRequest("The body holds a number or text that JSON cannot carry.") from error
-
-
-def _is_deeper(value: object, levels: int) -> bool:
-    """Whether lists and dicts stand within each other more than so many levels deep."""
-    layer = [value]
-    for _ in range(levels):
-        layer = [
-            inner
-            for item in layer
-            if isinstance(item, (list, dict))
-            for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-    return any(isinstance(item, (list, dict)) for item in layer)

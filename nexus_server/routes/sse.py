@@ -36,6 +36,8 @@ def frame(item: StreamItem, task_id: str) -> bytes:
         return event({"error": {**error.told, "code": error.code, "message": error.detail}})
     output = item.output or {}
     last = {name: output.get(name) for name in ("usage", "finish_reason", "model")}
+    if "metadata" in output:
+        last["metadata"] = output["metadata"]
     return event({**last, "task_id": task_id}) + _DONE
 
 

@@ -17,10 +17,11 @@ from nexus_server.providers.base import OnProgress, Provider
 from nexus_server.providers.registry import ProviderRegistry, build_providers
 from nexus_server.services.embeddings import EmbeddingService
 from nexus_server.services.files import FileService
-from nexus_server.services.generation import generate_text
+from nexus_server.services.generation import Emit, generate_text
 from nexus_server.services.images import ImageWork
 from nexus_server.services.rate_limits import RateLimiter, SlidingWindow
 from nexus_server.services.runner import TaskRunner
+from nexus_server.services.sessions import SessionService
 from nexus_server.services.speech import SpeechWork, TranscriptionWork
 from nexus_server.services.streams import StreamDesk
 from nexus_server.services.tasks import TaskService
@@ -53,6 +54,7 @@ class Platform:
     streams: StreamDesk
     files: FileService
     embeddings: EmbeddingService
+    sessions: SessionService
     rate_limiter: RateLimiter | None
     """By API key; None: no limit."""
     _drained: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -149,7 +151,8 @@ async def open_platform(
         tasks = TaskService(database, engine, webhooks)
         files = FileService(database, settings.data_dir / "files")
         await files.open()
-        streams = StreamDesk(tasks, partial(generate_text, registry))
+        sessions = SessionService(database, registry)
+        streams = StreamDesk(tasks, partial(_stream, registry, sessions))
         limiter = SlidingWindow(settings.rate_limit) if settings.rate_limit else None
         platform = Platform(
             settings,
@@ -159,9 +162,10 @@ async def open_platform(
             engine,
             tasks,
             streams,
-            files,
-            EmbeddingService(registry),
-            limiter,
+            files=files,
+            embeddings=EmbeddingService(registry),
+            sessions=sessions,
+            rate_limiter=limiter,
         )
         await platform.fail_left_streams()
         await platform.purge()
@@ -173,6 +177,12 @@ async def open_platform(
         async with _maintenance(platform):
             yield platform
             platform.begin_shutdown()
+
+
+async def _stream(registry: ProviderRegistry, sessions: SessionService, task: TaskRecord, emit: Emit) -> Done:
+    if "session_id" in task.input:
+        return await sessions.converse(task, emit)
+    return await generate_text(registry, task, emit)
 
 
 def _workshop(registry: ProviderRegistry, files: FileService) -> Workshop:

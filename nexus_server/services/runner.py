@@ -46,8 +46,11 @@ class TaskRunner:
     async def _settle(self, task_id: str, work: asyncio.Task[Done]) -> None:
         error = work_error(work, task_id)
         if error is None:
-            await self._tasks.complete(task_id, work.result())
-        else:
+            try:
+                await self._tasks.complete(task_id, work.result())
+            except PlatformError as refusal:  # what was to be written with it cannot be
+                error = refusal
+        if error is not None:
             await self._tasks.fail(task_id, error)  # of no effect on a cancelled task
 
 

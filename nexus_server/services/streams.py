@@ -41,13 +41,16 @@ class TextStream:
     goes away, at whatever moment, leaves nothing half done.
     """
 
-    def __init__(self, tasks: TaskService, work: StreamWork, record: TaskRecord) -> None:
+    def __init__(
+        self, tasks: TaskService, work: StreamWork, record: TaskRecord, *, followed: bool = True
+    ) -> None:
+        """`followed` is whether somebody reads the pieces; else only the end is of interest."""
         self.task_id = record.id
         self._tasks = tasks
         self._items: asyncio.Queue[StreamItem] = asyncio.Queue()
         self._read = asyncio.Event()
         self._stopped_by: PlatformError | None = None
-        self._work = asyncio.create_task(work(record, self._emit))
+        self._work = asyncio.create_task(work(record, self._emit if followed else _forget))
         tasks.track(record.id, self._work)
         self.ended = asyncio.create_task(self._conclude())
 
@@ -94,14 +97,25 @@ class TextStream:
         if self._work.cancelled() and self._stopped_by is None:
             await self._tasks.end(self.task_id, "cancelled", detail="the reader went away")
             return StreamEnd(error=TaskCancelled("The task was cancelled."))
-        error = self._stopped_by or work_error(self._work, self.task_id)
+        error = work_error(self._work, self.task_id)
+        if self._work.cancelled():
+            error = self._stopped_by
         if error is not None:
             await self._tasks.fail(self.task_id, error)
             return StreamEnd(error=error)
         done = self._work.result()
-        if not await self._tasks.complete(self.task_id, done):
+        try:
+            completed = await self._tasks.complete(self.task_id, done)
+        except PlatformError as refusal:  # what was to be written with it cannot be
+            await self._tasks.fail(self.task_id, refusal)
+            return StreamEnd(error=refusal)
+        if not completed:
             return StreamEnd(error=TaskCancelled("The task was cancelled."))
         return StreamEnd(output=done.output)
+
+
+async def _forget(_: str) -> None:
+    """What becomes of a piece that nobody reads."""
 
 
 class StreamDesk:
@@ -113,9 +127,9 @@ class StreamDesk:
         self._open: set[TextStream] = set()
         self._closed = False
 
-    def start(self, record: TaskRecord) -> TextStream:
+    def start(self, record: TaskRecord, *, followed: bool = True) -> TextStream:
         """Begin to generate what an accepted stream task asks for."""
-        stream = TextStream(self._tasks, self._work, record)
+        stream = TextStream(self._tasks, self._work, record, followed=followed)
         self._open.add(stream)
         stream.ended.add_done_callback(lambda _: self._open.discard(stream))
         if self._closed:  # the shutdown began while the task was being accepted

@@ -76,13 +76,17 @@ class TaskService:
             self._engine.nudge()
         return accepted
 
-    async def accept_stream(self, new: NewTask, key: IdempotencyKey | None = None) -> Accepted:
-        """Record a task that runs within its request. A replayed one has completed.
+    async def accept_stream(
+        self, new: NewTask, key: IdempotencyKey | None = None, *, joins: bool = False
+    ) -> Accepted:
+        """Record a task that runs in this process, outside the queue.
+
+        A replayed one has completed; or, when the request `joins`, may be running still.
 
         Raises:
             Conflict: the key was used for another body, or its stream is still running.
         """
-        return await self._admit(new, key, streamed=True)
+        return await self._admit(new, key, streamed=True, joins=joins)
 
     async def get(self, api_key_id: str, task_id: str) -> TaskRecord:
         """The caller's task.
@@ -225,13 +229,15 @@ class TaskService:
             await self._webhooks.announce(connection, record)
         return True
 
-    async def _admit(self, new: NewTask, key: IdempotencyKey | None, *, streamed: bool) -> Accepted:
+    async def _admit(
+        self, new: NewTask, key: IdempotencyKey | None, *, streamed: bool, joins: bool = False
+    ) -> Accepted:
         async with self._database.write() as connection:
             if key and (earlier := await idempotency.recall(connection, key)):
                 if earlier.fingerprint != key.fingerprint:
                     raise Conflict("The Idempotency-Key was used for another request.")
                 record = await store.get(connection, earlier.task_id or "")
-                if record and not _to_be_run_again(record):
+                if record and not _to_be_run_again(record, joins=joins):
                     return Accepted(record, replayed=True)
             record = _record_of(new, streamed=streamed)
             await store.insert(connection, record)
@@ -247,10 +253,12 @@ def failure(error: PlatformError) -> dict[str, Any]:
     return {**error.told, "code": error.code, "message": error.detail, "status": error.status}
 
 
-def _to_be_run_again(record: TaskRecord) -> bool:
+def _to_be_run_again(record: TaskRecord, *, joins: bool) -> bool:
     """Whether a repeated request deserves another run instead of the first one's answer."""
     if record.streamed:
         if not record.ended:
+            if joins:
+                return False
             raise Conflict("A stream with this Idempotency-Key is still running.", retry_after=1)
         return record.status != "completed"
     return record.status == "failed" and (record.error or {}).get("status") in _PASSING_FAILURES

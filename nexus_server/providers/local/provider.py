@@ -102,7 +102,10 @@ class LocalProvider:
 
         With none installed, the one that is fetched for lack of any.
         """
-        return [OfferedModel(installed.id) for installed in self._installed()] or self._awaited()
+        return [
+            OfferedModel(installed.id, context_length=self._context_length(installed))
+            for installed in self._installed()
+        ] or self._awaited()
 
     async def stream_text(self, request: TextRequest) -> AsyncIterator[TextChunk]:
         """Generate; one request at a time for each of a model's slots, in order of arrival.
@@ -201,13 +204,14 @@ class LocalProvider:
         # Half a second of imports, which the first request should not pay for.
         await asyncio.to_thread(importlib.import_module, "openai")
 
-    def _make_process(self, installed: InstalledModel) -> ModelProcess:
+    def _context_length(self, installed: InstalledModel) -> int:
         limit = self._settings.context_length
-        if installed.model is not None:
-            limit = min(limit, installed.model.context)
+        return limit if installed.model is None else min(limit, installed.model.context)
+
+    def _make_process(self, installed: InstalledModel) -> ModelProcess:
         config = ChildConfig(
             path=str(installed.path),
-            context_length=limit,
+            context_length=self._context_length(installed),
             slots=self._settings.slots,
             threads=self._settings.threads or os.cpu_count() or 1,
             api_key="",
