@@ -81,7 +81,8 @@ def main() -> None:
             if expected != got:
                 print(f"    {text}  →  {heard}")
         print(
-            f"{voice.id:14}{language:10}{wrong / total:10.3f}{spoken / seconds:16.2f}{written / seconds:17.2f}"
+            f"{voice.id:14}{language:10}{wrong / total:10.3f}"
+            f"{spoken / seconds:16.2f}{written / seconds:17.2f}"
         )
 
 

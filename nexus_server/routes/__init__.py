@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from nexus_server.auth import require_caller
-from nexus_server.routes import embeddings, files, health, invoke, models, sessions, tasks
+from nexus_server.routes import embeddings, files, health, invoke, knowledge_bases, models, sessions, tasks
 
 # A new route is put into one of these; all of `api` asks for a key.
 api = APIRouter(prefix="/api/v1", dependencies=[Depends(require_caller)])
-for _module in (invoke, tasks, files, sessions, embeddings, models):
+for _module in (invoke, tasks, files, sessions, knowledge_bases, embeddings, models):
     api.include_router(_module.router)
 
 public = health.router

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from nexus_server.errors import InvalidRequest
 from nexus_server.routes.schemas import InvokeBody
 from nexus_server.services.images import picture_count, picture_size
+from nexus_server.services.knowledge import require_document
 from nexus_server.services.platform import Platform
 from nexus_server.services.speech import LONGEST_TEXT, require_recording
 
@@ -97,7 +98,12 @@ async def _check_recording(_: dict[str, Any], given: dict[str, Any], platform: P
     require_recording(await platform.files.get(key, given["file_id"]))
 
 
+async def _check_document(_: dict[str, Any], given: dict[str, Any], platform: Platform, key: str) -> None:
+    require_document(await platform.files.get(key, given["file_id"]))
+
+
 _CHECKS: dict[str, Callable[[dict[str, Any], dict[str, Any], Platform, str], Awaitable[None]]] = {
     "image_generation": _check_image,
     "speech_to_text": _check_recording,
+    "document_processing": _check_document,
 }

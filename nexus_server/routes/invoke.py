@@ -21,6 +21,8 @@ from nexus_server.store.idempotency import IdempotencyKey
 
 router = APIRouter(tags=["invoke"])
 
+_DONE_BY_PLATFORM = ("document_processing",)  # needs no model
+_PLATFORM = ("platform", "document-reader")
 _ALWAYS_ASYNC = ("image_generation",)  # answered 202, unless the caller says how long it would wait
 
 
@@ -88,7 +90,9 @@ async def _new_task(body: InvokeBody, platform: Platform, caller: Caller) -> New
     await check_input(body, task_input, platform, caller.api_key_id)
     if body.webhook_url is not None:
         await check_webhook_url(body.webhook_url, platform.settings)
-    provider, model = platform.registry.choose(body.task_type, body.provider, body.model)
+    provider, model = _PLATFORM
+    if body.task_type not in _DONE_BY_PLATFORM:
+        provider, model = platform.registry.choose(body.task_type, body.provider, body.model)
     return NewTask(
         api_key_id=caller.api_key_id,
         task_type=body.task_type,

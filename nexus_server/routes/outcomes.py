@@ -10,13 +10,14 @@ from nexus_server.services.telling import located
 from nexus_server.store.tasks import TaskRecord
 
 
-def accepted_answer(task: TaskRecord, headers: dict[str, str]) -> Response:
+def accepted_answer(task: TaskRecord, headers: dict[str, str], **more: str) -> Response:
     """202: the task goes on."""
     body = {
         "task_id": task.id,
         "status": task.status,
         "message": "The task goes on: ask for it at status_poll_url.",
         "status_poll_url": f"/api/v1/tasks/{task.id}",
+        **more,
     }
     return answer(body, 202, headers)
 

@@ -19,6 +19,7 @@ from nexus_server.services.embeddings import EmbeddingService
 from nexus_server.services.files import FileService
 from nexus_server.services.generation import Emit, generate_text
 from nexus_server.services.images import ImageWork
+from nexus_server.services.knowledge import KnowledgeService
 from nexus_server.services.rate_limits import RateLimiter, SlidingWindow
 from nexus_server.services.runner import TaskRunner
 from nexus_server.services.sessions import SessionService
@@ -55,6 +56,7 @@ class Platform:
     files: FileService
     embeddings: EmbeddingService
     sessions: SessionService
+    knowledge: KnowledgeService
     rate_limiter: RateLimiter | None
     """By API key; None: no limit."""
     _drained: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -152,6 +154,9 @@ async def open_platform(
         files = FileService(database, settings.data_dir / "files")
         await files.open()
         sessions = SessionService(database, registry)
+        embeddings = EmbeddingService(registry)
+        knowledge = KnowledgeService(database, tasks, files, embeddings, settings.data_dir / "knowledge")
+        await knowledge.open()
         streams = StreamDesk(tasks, partial(_stream, registry, sessions))
         limiter = SlidingWindow(settings.rate_limit) if settings.rate_limit else None
         platform = Platform(
@@ -163,13 +168,16 @@ async def open_platform(
             tasks,
             streams,
             files=files,
-            embeddings=EmbeddingService(registry),
+            embeddings=embeddings,
             sessions=sessions,
+            knowledge=knowledge,
             rate_limiter=limiter,
         )
         await platform.fail_left_streams()
         await platform.purge()
-        runner = TaskRunner(tasks, _workshop(registry, files), concurrency=settings.worker_concurrency)
+        runner = TaskRunner(
+            tasks, _workshop(registry, files, knowledge), concurrency=settings.worker_concurrency
+        )
         await engine.start(runner.run)
         stack.push_async_callback(engine.shutdown)
         await platform.sweep()
@@ -185,7 +193,7 @@ async def _stream(registry: ProviderRegistry, sessions: SessionService, task: Ta
     return await generate_text(registry, task, emit)
 
 
-def _workshop(registry: ProviderRegistry, files: FileService) -> Workshop:
+def _workshop(registry: ProviderRegistry, files: FileService, knowledge: KnowledgeService) -> Workshop:
     async def text(task: TaskRecord, _: OnProgress) -> Done:
         return await generate_text(registry, task)
 
@@ -195,6 +203,7 @@ def _workshop(registry: ProviderRegistry, files: FileService) -> Workshop:
             "image_generation": ImageWork(registry, files),
             "speech_to_text": TranscriptionWork(registry, files),
             "text_to_speech": SpeechWork(registry, files),
+            "document_processing": knowledge.process,
         }
     )
 

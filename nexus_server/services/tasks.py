@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +41,10 @@ class NewTask:
     webhook_url: str | None = None
 
 
+AlsoNew = Callable[[AsyncConnection, TaskRecord], Awaitable[None]]
+"""What is written in the transaction that accepts a task."""
+
+
 @dataclass(frozen=True)
 class Accepted:
     """The task that answers a request: a new one, or the one its idempotency key stands for."""
@@ -65,13 +69,17 @@ class TaskService:
         self.polls = Waiters()
         self.holds = Waiters()
 
-    async def accept(self, new: NewTask, key: IdempotencyKey | None = None) -> Accepted:
+    async def accept(
+        self, new: NewTask, key: IdempotencyKey | None = None, *, also: AlsoNew | None = None
+    ) -> Accepted:
         """Queue a task. Its row, history, idempotency key and queue entry are one transaction.
+
+        `also` is written in it, too, unless the task is an earlier one.
 
         Raises:
             Conflict: the idempotency key was used for another body.
         """
-        accepted = await self._admit(new, key, streamed=False)
+        accepted = await self._admit(new, key, streamed=False, also=also)
         if not accepted.replayed:
             self._engine.nudge()
         return accepted
@@ -230,7 +238,13 @@ class TaskService:
         return True
 
     async def _admit(
-        self, new: NewTask, key: IdempotencyKey | None, *, streamed: bool, joins: bool = False
+        self,
+        new: NewTask,
+        key: IdempotencyKey | None,
+        *,
+        streamed: bool,
+        joins: bool = False,
+        also: AlsoNew | None = None,
     ) -> Accepted:
         async with self._database.write() as connection:
             if key and (earlier := await idempotency.recall(connection, key)):
@@ -241,6 +255,8 @@ class TaskService:
                     return Accepted(record, replayed=True)
             record = _record_of(new, streamed=streamed)
             await store.insert(connection, record)
+            if also is not None:
+                await also(connection, record)
             if key:
                 await idempotency.remember(connection, key, task_id=record.id)
             if not streamed:
