@@ -14,6 +14,7 @@ import resource
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +25,19 @@ from nexus_server.retrieval import Index, scoring
 from nexus_server.retrieval.words import query_words, words
 
 DATA = json.loads((Path(__file__).parents[1] / "tests/fixtures/questions.json").read_text("utf-8"))
+TOGETHER = (1, 2, 4)  # short passages of one thing, and long ones that also speak of others
 _RIDGE = 2.0
+_RIGHT = {True: 1.0, False: 0.5}
+"""What all right pairs weigh, in terms of all wrong ones: across languages a wrong passage is worse."""
 PAIRS = [("zh", "zh"), ("en", "en"), ("zh", "en"), ("en", "zh")]
 
 
 def features() -> list[tuple[float, float, bool, bool, int]]:
     """Cosine, share of words, right, same language, number of the question's passage (−1: none)."""
     model, rows = E5(num_threads=1), []
-    for asked, written in PAIRS:
-        passages = [passage[written] for passage in DATA["passages"]]
+    for (asked, written), together in product(PAIRS, TOGETHER):
+        texts = [passage[written] for passage in DATA["passages"]]
+        passages = ["\n\n".join(texts[n : n + together]) for n in range(0, len(texts), together)]
         vectors = model.passage(passages)
         found = [set(words(passage)) for passage in passages]
         questions = [(q, n) for n, p in enumerate(DATA["passages"]) for q in p[f"ask_{asked}"]]
@@ -44,16 +49,17 @@ def features() -> list[tuple[float, float, bool, bool, int]]:
             weights = {word: scoring.weight(len(passages), having[word]) for word in wanted}
             for number, cosine in enumerate(cosines):
                 share = scoring.share_of(wanted, weights, found[number])
-                rows.append((float(cosine), share, number == own, asked == written, own))
+                right = own >= 0 and number == own // together
+                rows.append((float(cosine), share, right, asked == written, own))
     return rows
 
 
 def fit(rows: list[tuple[float, float, bool, bool, int]], *, same: bool) -> tuple[float, float, float]:
-    """Logistic regression by Newton's method; right pairs weigh a quarter of all wrong ones together."""
+    """Logistic regression by Newton's method; see `_RIGHT` for what pairs weigh."""
     used = [row for row in rows if row[3] == same and (row[4] % 2 == 0 or row[4] == -1)]
     x = np.array([[cosine, share if same else 0.0, 1.0] for cosine, share, *_ in used])
     y = np.array([float(right) for _, _, right, *_ in used])
-    weights = np.where(y > 0, 0.25 * (y == 0).sum() / y.sum(), 1.0)
+    weights = np.where(y > 0, _RIGHT[same] * (y == 0).sum() / y.sum(), 1.0)
     middle, spread = x.mean(axis=0), x.std(axis=0)
     spread[spread == 0] = 1.0
     middle[2], spread[2] = 0.0, 1.0

@@ -229,5 +229,5 @@ def _asian(raw: bytes) -> str | None:
         found.append((0.9 if kana > 0.3 * sum(each > "\u2e80" for each in text) > 0 else 0.0, text))
     except UnicodeDecodeError:
         pass
-    share, text = max(found, default=(0.0, ""))
+    share, text = max(found, key=lambda each: each[0], default=(0.0, ""))  # of equals, the first
     return text if share > 0.8 else None

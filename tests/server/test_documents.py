@@ -104,10 +104,9 @@ def test_what_cannot_be_read(tmp_path: Path, name: str, data: bytes, why: str) -
 def test_a_bomb(tmp_path: Path) -> None:
     """What unpacks to gigabytes, and what needs more memory than it may have, ends as a sentence."""
     bomb = tmp_path / "bomb.docx"
-    with (
-        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("word/document.xml", "w", force_zip64=True) as member,
-    ):
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(
+        "word/document.xml", "w", force_zip64=True
+    ) as member:
         for _ in range(450):
             member.write(b"\0" * 1024 * 1024)
     with pytest.raises(InvalidRequest, match="400 MB"):
