@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from nexus_server import routes
 from nexus_server.providers.base import Provider
 from nexus_server.routes.middleware import BodyLimitMiddleware, RateLimitMiddleware, RequestIdMiddleware
+from nexus_server.routes.openai import create_openai_app
 from nexus_server.routes.responses import install_error_handlers
 from nexus_server.routes.schemas import ErrorBody
 from nexus_server.services.platform import open_platform
@@ -39,4 +40,5 @@ def create_app(settings: ServerSettings, providers: Sequence[Provider] | None = 
     app.add_middleware(RateLimitMiddleware)
     app.include_router(routes.public)
     app.include_router(routes.api)
+    app.mount("/v1", create_openai_app(app))
     return app

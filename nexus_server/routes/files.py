@@ -16,6 +16,7 @@ from nexus_server.routes.schemas import DeletedFile, FileBody, FilePage, Uploade
 from nexus_server.routes.uploads import Upload
 from nexus_server.services.file_types import recognise
 from nexus_server.services.platform import Platform
+from nexus_server.services.replays import Made
 from nexus_server.store.clock import iso, now_ms
 from nexus_server.store.files import FileRecord
 from nexus_server.store.idempotency import IdempotencyKey
@@ -46,12 +47,14 @@ async def upload_file(
     request: Request, platform: PlatformDep, caller: CallerDep, idempotency_key: IdempotencyKeyDep
 ) -> Response:
     """Keep a file."""
-    made = await take_upload(request, platform, caller.api_key_id, idempotency_key)
+    made, _ = await take_upload(request, platform, caller.api_key_id, idempotency_key)
     return made_answer(made, 201)
 
 
-async def take_upload(request: Request, platform: Platform, api_key_id: str, key: str | None) -> Any:
-    """Read the form into a file, check it, and keep it."""
+async def take_upload(
+    request: Request, platform: Platform, api_key_id: str, key: str | None
+) -> tuple[Made, dict[str, str]]:
+    """Read the form into a file, check it, and keep it; the form's other fields come with it."""
     staging = platform.files.stage()
     with staging.writing() as staged:
         upload = Upload(staged, limit=platform.settings.max_file_bytes)
@@ -69,7 +72,7 @@ async def take_upload(request: Request, platform: Platform, api_key_id: str, key
         )
         fingerprint = hashlib.sha256(f"{record.sha256} {record.filename}".encode()).hexdigest()
         remembered = IdempotencyKey(api_key_id, "POST /files", key, fingerprint) if key else None
-        return await platform.files.add(record, remembered, _uploaded)
+        return await platform.files.add(record, remembered, _uploaded), upload.fields
 
 
 @router.get("/files", responses={200: {"model": FilePage}})

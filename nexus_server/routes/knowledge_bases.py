@@ -231,7 +231,7 @@ async def delete_document(kb_id: str, doc_id: str, platform: PlatformDep, caller
 async def _file_of(request: Request, platform: Platform, api_key_id: str, key: str | None) -> str:
     """The file that a request names, or brings along."""
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        made = await take_upload(request, platform, api_key_id, key)
+        made, _ = await take_upload(request, platform, api_key_id, key)
         return str(made.body["file_id"])
     try:
         return DocumentBody.model_validate_json(await request.body()).file_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -13,7 +14,7 @@ from nexus_server.routes.responses import encode, platform_error_answer
 from nexus_server.services.streams import StreamEnd, StreamItem, TextStream
 from nexus_server.store.tasks import TaskRecord
 
-_DONE = b"data: [DONE]\n\n"
+DONE = b"data: [DONE]\n\n"
 _PING = b": ping\n\n"
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -38,7 +39,7 @@ def frame(item: StreamItem, task_id: str) -> bytes:
     last = {name: output.get(name) for name in ("usage", "finish_reason", "model")}
     if "metadata" in output:
         last["metadata"] = output["metadata"]
-    return event({**last, "task_id": task_id}) + _DONE
+    return event({**last, "task_id": task_id}) + DONE
 
 
 def replay(task: TaskRecord, headers: Mapping[str, str]) -> Response:
@@ -49,6 +50,31 @@ def replay(task: TaskRecord, headers: Mapping[str, str]) -> Response:
     return Response(body, headers={**_HEADERS, **headers})
 
 
+class Wording(Protocol):
+    """How a stream is told: the contract's way, or OpenAI's."""
+
+    def frame(self, item: StreamItem) -> bytes:
+        """The bytes of a piece of text, or of the end."""
+
+    def refuse(self, error: PlatformError) -> Response:
+        """The answer to a stream that failed before its first piece."""
+
+
+class ContractWording:
+    """The contract's way."""
+
+    def __init__(self, task_id: str) -> None:
+        self._task_id = task_id
+
+    def frame(self, item: StreamItem) -> bytes:
+        """See `frame`."""
+        return frame(item, self._task_id)
+
+    def refuse(self, error: PlatformError) -> Response:
+        """The contract's error body."""
+        return platform_error_answer(error, task_id=self._task_id)
+
+
 class EventStreamResponse(Response):
     """Sends a stream as it comes, and stops it as soon as its reader is gone.
 
@@ -56,11 +82,19 @@ class EventStreamResponse(Response):
     status; unless that takes longer than a heartbeat.
     """
 
-    def __init__(self, stream: TextStream, *, heartbeat: float, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        stream: TextStream,
+        *,
+        heartbeat: float,
+        headers: Mapping[str, str],
+        wording: Wording | None = None,
+    ) -> None:
         super().__init__(headers={**_HEADERS, **headers})
         del self.headers["content-length"]
         self._stream = stream
         self._heartbeat = heartbeat
+        self._wording = wording or ContractWording(stream.task_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -68,7 +102,7 @@ class EventStreamResponse(Response):
         try:
             items = await self._stream.next(self._heartbeat)
             if error := _early_error(items):
-                refusal = platform_error_answer(error, task_id=self._stream.task_id)
+                refusal = self._wording.refuse(error)
                 refusal.headers["X-Task-ID"] = self._stream.task_id
                 await refusal(scope, receive, send)
                 return
@@ -83,7 +117,7 @@ class EventStreamResponse(Response):
         more = True
         while more:
             more = not items or isinstance(items[-1], str)
-            body = b"".join(frame(item, self._stream.task_id) for item in items) or _PING
+            body = b"".join(map(self._wording.frame, items)) or _PING
             await send({"type": "http.response.body", "body": body, "more_body": more})
             if more:
                 items = await self._stream.next(self._heartbeat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from collections.abc import AsyncIterator
@@ -19,22 +20,30 @@ from nexus_server.store.blobs import Staged
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+# A damaged form is its sender's concern: they are told, and our log is not filled.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
 _LONGEST_NAME = 255
 _FORM_BYTES = 1024 * 1024  # everything of the form that is not the file: boundaries, headers, other fields
 
 
 class Upload:
-    """The field `file` of a form; further fields are passed over."""
+    """The field `file` of a form, and the texts of its other fields."""
 
     def __init__(self, staged: Staged, *, limit: int) -> None:
         self.filename = ""
         self.beginning = b""
         """The first bytes, by which the type can be told."""
+        self.fields: dict[str, str] = {}
+        """The other fields; of several of one name the last."""
         self._staged = staged
         self._limit = limit
         self._header = (b"", b"")
         self._headers: dict[str, str] = {}
         self._is_file = False
+        self._name = ""
+        self._text = b""
+        self._texts_size = 0
         self._complete = False
         self._seen = False
 
@@ -78,6 +87,8 @@ class Upload:
     def _begin(self) -> None:
         self._headers = {}
         self._is_file = False
+        self._name = ""
+        self._text = b""
 
     def _field(self, data: bytes, start: int, end: int) -> None:
         self._header = (self._header[0] + data[start:end], self._header[1])
@@ -96,21 +107,31 @@ class Upload:
         self._is_file = options.get(b"name") == b"file" and b"filename" in options
         if self._is_file and self._seen:
             raise InvalidRequest("The form holds more than one field `file`: upload them one by one.")
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
         if self._is_file:
             self._seen = True
             self.filename = clean_name(_name_of(disposition, options))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        if not self._is_file:
-            return
         block = data[start:end]
+        if not self._is_file:
+            self._take_text(block)
+            return
         if len(self.beginning) < PROBE_BYTES:
             self.beginning = (self.beginning + block)[:PROBE_BYTES]
         if self._staged.size + len(block) > self._limit:
             raise self._too_large()
         self._staged.write(block)
 
+    def _take_text(self, block: bytes) -> None:
+        self._texts_size += len(block)
+        if self._texts_size > _FORM_BYTES:
+            raise InvalidRequest(f"The form's fields beside `file` are larger than {_FORM_BYTES} bytes.")
+        self._text += block
+
     def _end(self) -> None:
+        if not self._is_file:
+            self.fields[self._name] = self._text.decode("utf-8", "replace")
         self._complete = self._complete or self._is_file
 
     def _too_large(self) -> PayloadTooLarge:

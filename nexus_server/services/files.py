@@ -138,6 +138,11 @@ def content_url(file_id: str) -> str:
     return f"/api/v1/files/{file_id}/content"
 
 
+def file_id_of(url: str) -> str:
+    """The file that a `content_url` leads to."""
+    return url.split("/")[-2]
+
+
 def output_record(
     staging: Staging, *, api_key_id: str, task_id: str, filename: str, content_type: str
 ) -> FileRecord:
