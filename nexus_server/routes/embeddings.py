@@ -13,7 +13,7 @@ from nexus_server.providers.base import EMBEDDINGS
 from nexus_server.routes.dependencies import PlatformDep
 from nexus_server.routes.responses import answer
 from nexus_server.services.embeddings import LONGEST_TEXT, MOST_TEXTS, Embedded
-from nexus_server.store.clock import iso, now_ms
+from nexus_server.store.clock import now_ms
 
 router = APIRouter(tags=["embeddings"])
 
@@ -89,7 +89,8 @@ class EmbeddingsHealth(BaseModel):
     service: str
     embedding_service: str
     model_dimension: int | None
-    timestamp: str
+    timestamp: float
+    """Seconds since 1970, and not a moment as elsewhere: older clients read a number here."""
 
 
 @router.post("/embeddings", responses={200: {"model": EmbeddingsAnswer}})
@@ -136,7 +137,7 @@ async def embeddings_health(platform: PlatformDep) -> Response:
             "service": "embeddings",
             "embedding_service": "available" if offers else "no model",
             "model_dimension": offers[0][1].dimensions if offers else None,
-            "timestamp": iso(now_ms()),
+            "timestamp": now_ms() / 1000,
         }
     )
 

@@ -57,22 +57,22 @@ class SearchBody(BaseModel):
 
 
 class KnowledgeBaseRow(BaseModel):
-    """A knowledge base, as a listing tells it."""
+    """A knowledge base, as a listing tells it. Older clients want the sizes there, too."""
 
     kb_id: str
     name: str
     description: str | None
     embedding_model: str
+    chunk_size: int
+    chunk_overlap: int
     document_count: int
     created_at: str
+    updated_at: str
 
 
 class KnowledgeBaseAnswer(KnowledgeBaseRow):
     """A knowledge base."""
 
-    chunk_size: int
-    chunk_overlap: int
-    updated_at: str
     total_chunks: int | None = None
 
 
@@ -80,6 +80,7 @@ class DocumentAnswer(BaseModel):
     """A document, and how its processing stands."""
 
     doc_id: str
+    kb_id: str
     filename: str
     file_type: str
     file_size: int
@@ -155,13 +156,7 @@ async def create_base(
 async def list_bases(platform: PlatformDep, caller: CallerDep) -> Response:
     """The caller's knowledge bases, newest first."""
     found = await platform.knowledge.list(caller.api_key_id)
-    left_out = {"chunk_size", "chunk_overlap"}
-    return answer(
-        [
-            {name: told for name, told in base_body(record, count).items() if name not in left_out}
-            for record, count in found
-        ]
-    )
+    return answer([base_body(record, count) for record, count in found])
 
 
 @router.post("/knowledge-bases/search", responses={200: {"model": SearchAnswer}})
@@ -261,6 +256,7 @@ def _document(standing: Standing) -> dict[str, Any]:
     record = standing.document
     body = {
         "doc_id": record.id,
+        "kb_id": record.kb_id,
         "filename": record.filename,
         "file_type": record.file_type,
         "file_size": record.file_size,

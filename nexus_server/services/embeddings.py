@@ -9,6 +9,9 @@ from nexus_server.errors import InvalidRequest
 from nexus_server.providers.base import EMBEDDINGS, Embedder, EmbeddingRequest, Embeddings
 from nexus_server.providers.registry import ProviderRegistry
 
+_UNNAMED = "BAAI/bge-base-zh-v1.5"
+"""What older clients send when their callers name no model."""
+
 MOST_TEXTS = 2048
 """Texts of one request: OpenAI's limit."""
 
@@ -33,10 +36,14 @@ class EmbeddingService:
     def choose(self, model: str | None, provider: str | None = None) -> tuple[str, str]:
         """Names of the provider and the model.
 
+        Older clients' default stands for the platform's own, unless some provider has it.
+
         Raises:
             InvalidRequest: there is no such model; the error lists those there are.
             Unavailable: there is none at all.
         """
+        if model == _UNNAMED and all(offered.id != model for _, offered in self._registry.offers(EMBEDDINGS)):
+            model = None
         return self._registry.choose(EMBEDDINGS, provider, model)
 
     async def create(

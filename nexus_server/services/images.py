@@ -27,6 +27,8 @@ ASPECT_RATIOS = {
 }
 """The contract's ratios, each as about a million pixels."""
 
+_DEFAULT_SIZE = "1024x1024"  # older clients send it beside every `aspect_ratio`, too
+
 SMALLEST, LARGEST = 256, 2048
 """Pixels of a side."""
 
@@ -41,13 +43,13 @@ def picture_size(config: Mapping[str, Any]) -> tuple[int, int]:
         InvalidRequest: both are given, or one says what cannot be.
     """
     size, ratio = config.get("size"), config.get("aspect_ratio")
-    if size is not None and ratio is not None:
+    if size not in (None, _DEFAULT_SIZE) and ratio is not None:
         raise InvalidRequest("Give either `size` or `aspect_ratio`, not both.")
     if ratio is not None:
         if ratio not in ASPECT_RATIOS:
             raise InvalidRequest(f"`aspect_ratio` is one of {', '.join(ASPECT_RATIOS)}.")
         return ASPECT_RATIOS[ratio]
-    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", "1024x1024" if size is None else str(size))
+    match = re.fullmatch(r"([0-9]{1,5})x([0-9]{1,5})", _DEFAULT_SIZE if size is None else str(size))
     width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     if not (SMALLEST <= width <= LARGEST and SMALLEST <= height <= LARGEST):
         raise InvalidRequest(
