@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format matrix bench clean
+.PHONY: help demo test check format matrix fuzz bench clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ format: $(READY)  ## Write what is generated, and format everything
 
 matrix: $(READY)  ## Run the SDK's tests on every supported Python that is found
 	$(RUN) scripts/matrix.py
+
+fuzz: $(READY)  ## Ask the platform for whatever its API documents allow, for a few minutes
+	NEXUS_FUZZ_EXAMPLES=300 $(RUN) -m pytest tests/server/test_schema.py
 
 bench: $(READY)  ## Measure against the peers, and write docs/performance.md
 	$(RUN) -m benchmarks

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.routing import Mount
 
 from nexus_server import routes
 from nexus_server.providers.base import Provider
@@ -40,5 +42,7 @@ def create_app(settings: ServerSettings, providers: Sequence[Provider] | None = 
     app.add_middleware(RateLimitMiddleware)
     app.include_router(routes.public)
     app.include_router(routes.api)
-    app.mount("/v1", create_openai_app(app))
+    openai = Mount("/v1", create_openai_app(app))
+    openai.path_regex = re.compile(openai.path_regex.pattern, re.DOTALL)  # a newline is no way out of it
+    app.routes.append(openai)
     return app

@@ -105,7 +105,7 @@ async def delete_file(file_id: str, platform: PlatformDep, caller: CallerDep) ->
 @router.get(
     "/files/{file_id}/content",
     response_class=FileResponse,
-    responses={200: {"content": {"application/octet-stream": {}}}, 206: {"description": "A range of it"}},
+    responses={200: {"content": {"*/*": {}}}, 206: {"description": "A range of it"}},
 )
 async def get_content(file_id: str, platform: PlatformDep, caller: CallerDep) -> Response:
     """The bytes of a file; `Range` and `If-Range` are honoured. The ETag is the SHA-256."""

@@ -29,7 +29,11 @@ _ALWAYS_ASYNC = ("image_generation",)  # answered 202, unless the caller says ho
 @router.post(
     "/invoke",
     responses={
-        200: {"model": InvokeOutput, "description": "Ended; or, with `stream`, its events"},
+        200: {
+            "model": InvokeOutput,
+            "content": {"text/event-stream": {}},
+            "description": "Ended; or, with `stream`, its events",
+        },
         202: {"model": InvokeAccepted, "description": "Goes on as a task"},
     },
 )

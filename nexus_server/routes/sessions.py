@@ -164,7 +164,10 @@ async def get_history(
     return answer({"session_id": session_id, "messages": rows, "total": total})
 
 
-@router.post("/sessions/{session_id}/invoke", responses={200: {"model": SessionReply}})
+@router.post(
+    "/sessions/{session_id}/invoke",
+    responses={200: {"model": SessionReply, "content": {"text/event-stream": {}}}},
+)
 async def invoke_session(
     *,
     session_id: str,

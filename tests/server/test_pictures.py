@@ -30,6 +30,7 @@ PROMPTS: list[tuple[str, list[str], list[str]]] = [  # the prompt, what is drawn
     ("no unicorns, please: a pine and 3 mice", ["pine", "mouse × 3"], []),
     ("a street without people", [], []),
     ("", [], []),
+    (f"{'9' * 5000} dogs", ["dog × 9"], []),
     ("一只熊猫在竹林里吃苹果", ["熊猫", "苹果"], []),
     ("没有人的雪山日出", [], []),
     ("没有变形金刚的海滩", [], []),
@@ -48,7 +49,7 @@ PROMPTS: list[tuple[str, list[str], list[str]]] = [  # the prompt, what is drawn
 ]
 
 
-@pytest.mark.parametrize(("prompt", "drawn", "missing"), PROMPTS, ids=[each[0] for each in PROMPTS])
+@pytest.mark.parametrize(("prompt", "drawn", "missing"), PROMPTS, ids=[each[0][:60] for each in PROMPTS])
 def test_what_is_drawn(prompt: str, drawn: list[str], missing: list[str]) -> None:
     """Everything that is known, as often as asked; nothing else; and what is not known is told."""
     drawing = draw(prompt, width=256, height=256)

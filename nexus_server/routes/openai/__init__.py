@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 
 from nexus_server.auth import require_caller
 from nexus_server.routes.openai import audio, chat, embeddings, images, models
-from nexus_server.routes.openai.errors import install_error_handlers
+from nexus_server.routes.openai.errors import OpenAIErrorBody, install_error_handlers
 
 
 def create_openai_app(parent: FastAPI) -> FastAPI:
@@ -19,6 +19,7 @@ def create_openai_app(parent: FastAPI) -> FastAPI:
         summary="Chat completions, embeddings, audio, images and models.",
         version="1",
         dependencies=[Depends(require_caller)],
+        responses={"default": {"model": OpenAIErrorBody, "description": "An error"}},
     )
     app.state = parent.state
     install_error_handlers(app)

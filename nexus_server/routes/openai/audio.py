@@ -61,7 +61,7 @@ class SpeechBody(BaseModel):
         return without_none({**(self.model_extra or {}), **options})
 
 
-@router.post("/audio/speech", response_class=FileResponse)
+@router.post("/audio/speech", response_class=FileResponse, responses={200: {"content": {"audio/*": {}}}})
 async def speak(body: SpeechBody, request: Request, platform: PlatformDep, caller: CallerDep) -> Response:
     """Read a text aloud; the answer is the recording."""
     provider, model = choose_model(platform, "text_to_speech", body.model)
@@ -81,7 +81,11 @@ async def speak(body: SpeechBody, request: Request, platform: PlatformDep, calle
     return FileResponse(path, media_type=record.content_type, filename=record.filename)
 
 
-@router.post("/audio/transcriptions", openapi_extra={"requestBody": _FORM})
+@router.post(
+    "/audio/transcriptions",
+    responses={200: {"content": {"application/json": {}, "text/plain": {}}}},
+    openapi_extra={"requestBody": _FORM},
+)
 async def transcribe(request: Request, platform: PlatformDep, caller: CallerDep) -> Response:
     """Write down what is said in a recording, which is not kept."""
     made, fields = await take_upload(request, platform, caller.api_key_id, None)

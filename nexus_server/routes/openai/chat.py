@@ -72,7 +72,9 @@ class ChatBody(BaseModel):
             raise InvalidRequest("Calling tools is not supported: leave `tools` and `functions` out.")
 
 
-@router.post("/chat/completions")
+@router.post(
+    "/chat/completions", responses={200: {"content": {"application/json": {}, "text/event-stream": {}}}}
+)
 async def complete_chat(
     body: ChatBody, request: Request, platform: PlatformDep, caller: CallerDep
 ) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -17,6 +18,23 @@ from nexus_server.store.tasks import TaskRecord
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _CODES = {"UNAUTHORIZED": "invalid_api_key"}
+
+
+class OpenAIErrorDetails(BaseModel):
+    """What went wrong. `param` names the field that is to blame, where one is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    message: str
+    type: str
+    code: str
+    param: str | None
+
+
+class OpenAIErrorBody(BaseModel):
+    """The body of every error."""
+
+    error: OpenAIErrorDetails
 
 
 def told_error(

@@ -321,7 +321,7 @@ class _Reader:
 
     def hear_other(self, word: str) -> None:
         """A number, a comma, or a word of no table."""
-        number = int(word) if word.isdecimal() else _NUMBERS.get(word)
+        number = int(word[:3]) if word.isdecimal() else _NUMBERS.get(word)
         if number is not None and not (word in ("a", "an") and self._count):
             self._count = max(1, min(number, _MOST))
         elif not word[0].isalnum():
