@@ -91,6 +91,42 @@ def test_embeddings(live: nexusai.NexusAIClient) -> None:
     assert (embeddings.health_check()).status == "healthy"
 
 
+def test_pictures(live: nexusai.NexusAIClient, tmp_path: Path) -> None:
+    """Drawn, told, read and saved; several of them; and as a task."""
+    seen: List[Any] = []
+    image = live.images.generate(
+        "两只猫在海边，日落", aspect_ratio="16:9", on_progress=lambda task: seen.append(task.status)
+    )
+    assert (image.width, image.height) == (1344, 756)
+    assert "猫 × 2" in (image.revised_prompt or "")
+    assert "diffusion" in image.generator
+    data = image.read()
+    assert data[1:4] == b"PNG"
+    saved = image.save(tmp_path / "猫.png")
+    assert saved.read_bytes() == data
+    assert seen[-1] == "completed"
+
+    several = live.images.generate("a dog", size="256x256", num_images=3, seed=5)
+    assert len(several.images) == 3
+    pictures = {each.read() for each in several.images}
+    assert len(pictures) == 3
+
+    task = live.images.generate_async("a dog", size="256x256", seed=5)
+    assert (task.wait()).read() in pictures
+
+
+def test_pictures_that_cannot_be(live: nexusai.NexusAIClient) -> None:
+    """Refused before anything is sent where that can be known, and by the platform otherwise."""
+    with pytest.raises(ValueError, match="prompt"):
+        live.images.generate("")
+    with pytest.raises(ValueError, match="size"):
+        live.images.generate("a cat", size="huge")
+    with pytest.raises(errors.InvalidRequestError, match="num_images"):
+        live.images.generate("a cat", num_images=99)
+    with pytest.raises(errors.InvalidRequestError, match="nexus-illustrator-1"):
+        live.images.generate("a cat", model="none")
+
+
 @pytest.mark.parametrize(
     ("text", "language", "format"),
     [("The library closes at night.", "en", "mp3"), ("今天天气很好。", "zh", "ogg")],

@@ -91,6 +91,42 @@ async def test_embeddings(async_live: nexusai.AsyncNexusAIClient) -> None:
     assert (await embeddings.health_check()).status == "healthy"
 
 
+async def test_pictures(async_live: nexusai.AsyncNexusAIClient, tmp_path: Path) -> None:
+    """Drawn, told, read and saved; several of them; and as a task."""
+    seen: List[Any] = []
+    image = await async_live.images.generate(
+        "两只猫在海边，日落", aspect_ratio="16:9", on_progress=lambda task: seen.append(task.status)
+    )
+    assert (image.width, image.height) == (1344, 756)
+    assert "猫 × 2" in (image.revised_prompt or "")
+    assert "diffusion" in image.generator
+    data = await image.read()
+    assert data[1:4] == b"PNG"
+    saved = await image.save(tmp_path / "猫.png")
+    assert saved.read_bytes() == data
+    assert seen[-1] == "completed"
+
+    several = await async_live.images.generate("a dog", size="256x256", num_images=3, seed=5)
+    assert len(several.images) == 3
+    pictures = {await each.read() for each in several.images}
+    assert len(pictures) == 3
+
+    task = await async_live.images.generate_async("a dog", size="256x256", seed=5)
+    assert await (await task.wait()).read() in pictures
+
+
+async def test_pictures_that_cannot_be(async_live: nexusai.AsyncNexusAIClient) -> None:
+    """Refused before anything is sent where that can be known, and by the platform otherwise."""
+    with pytest.raises(ValueError, match="prompt"):
+        await async_live.images.generate("")
+    with pytest.raises(ValueError, match="size"):
+        await async_live.images.generate("a cat", size="huge")
+    with pytest.raises(errors.InvalidRequestError, match="num_images"):
+        await async_live.images.generate("a cat", num_images=99)
+    with pytest.raises(errors.InvalidRequestError, match="nexus-illustrator-1"):
+        await async_live.images.generate("a cat", model="none")
+
+
 @pytest.mark.parametrize(
     ("text", "language", "format"),
     [("The library closes at night.", "en", "mp3"), ("今天天气很好。", "zh", "ogg")],
