@@ -1,27 +1,35 @@
 """Write the parts of the docs that are facts of the code.
 
-python scripts/generate_docs.py          the table of the platform's settings
+python scripts/generate_docs.py          the table of the platform's settings, and the list of public names
 python scripts/generate_docs.py --check  write nothing; fail if it is not current
 python scripts/generate_docs.py --demo   also run the demo, and put what it prints into the READMEs
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nexus_server.settings import ServerSettings
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACES = {"settings": ["docs/local_platform.md"], "demo": ["README.md", "README.zh-CN.md"]}
+PLACES = {
+    "settings": ["docs/local_platform.md"],
+    "names": ["docs/reference.md"],
+    "demo": ["README.md", "README.zh-CN.md"],
+}
+
+INNER = {"model_post_init", "of"}  # of a session: pydantic's, and ours
 
 
 def main() -> None:
-    parts = {"settings": settings_table()}
+    parts = {"settings": settings_table(), "names": public_names()}
     if "--demo" in sys.argv[1:]:
         parts["demo"] = demo_output()
     stale = [place for name, text in parts.items() for place in PLACES[name] if put(place, name, text)]
@@ -55,6 +63,71 @@ def default(name: str, field: Any) -> str:
         return "the user's data directory" if name == "data_dir" else "the user's cache"
     value = field.get_default(call_default_factory=True)
     return "" if value is None or value == [] else f"`{str(value).lower()}`"
+
+
+def public_names() -> str:
+    """Every public name of the SDK, with the first line of what it says of itself."""
+    from nexusai import error, models, types, webhooks
+    from nexusai.client import NexusAIClient
+    from nexusai.resources import knowledge_bases, sessions
+
+    lines = ["", "### The client", "", *of_class("client", NexusAIClient)]
+    with NexusAIClient("nxs_none") as client:
+        for name in sorted(vars(NexusAIClient)):
+            if isinstance(vars(NexusAIClient)[name], cached_property):
+                lines += [
+                    "",
+                    f"### client.{name}",
+                    "",
+                    *of_class(f"client.{name}", type(getattr(client, name))),
+                ]
+    lines += ["", "### A session", "", *of_class("session", sessions.Session)]
+    lines += [
+        "",
+        "### A streamed answer of `ask_stream`",
+        "",
+        *of_class("stream", knowledge_bases.AnswerStream),
+    ]
+    for module in (models, types, error, webhooks):
+        lines += ["", f"### {module.__name__}", "", *of_module(module)]
+    return "\n".join(lines) + "\n\n"
+
+
+def of_class(prefix: str, owner: type) -> list[str]:
+    """Its public methods."""
+    names = [
+        name
+        for base in reversed(owner.__mro__)
+        if base.__module__.startswith("nexusai")
+        for name in vars(base)
+    ]
+    lines = []
+    for name in dict.fromkeys(names):
+        method = inspect.getattr_static(owner, name)
+        method = method.__func__ if isinstance(method, classmethod) else method
+        if not name.startswith("_") and name not in INNER and inspect.isfunction(method):
+            parameters = [
+                each for each in inspect.signature(method).parameters if each not in ("self", "cls")
+            ]
+            lines.append(f"- `{prefix}.{name}({', '.join(parameters)})`: {first_line(method)}")
+    return lines
+
+
+def of_module(module: Any) -> list[str]:
+    """Its public classes and functions, and their fields where they are models."""
+    lines = []
+    for name in sorted(vars(module)):
+        thing = getattr(module, name)
+        if name.startswith("_") or getattr(thing, "__module__", "") != module.__name__:
+            continue
+        if inspect.isfunction(thing) or inspect.isclass(thing):
+            fields = ", ".join(f"`{field}`" for field in getattr(thing, "model_fields", {}))
+            lines.append(f"- `{name}`: {first_line(thing)}" + (f" {fields}" if fields else ""))
+    return lines
+
+
+def first_line(thing: Any) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
 def demo_output() -> str:
