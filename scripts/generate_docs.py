@@ -1,6 +1,6 @@
 """Write the parts of the docs that are facts of the code.
 
-python scripts/generate_docs.py          the table of the platform's settings, and the list of public names
+python scripts/generate_docs.py          the tables of settings and of bad input, the public names
 python scripts/generate_docs.py --check  write nothing; fail if it is not current
 python scripts/generate_docs.py --demo   also run the demo, and put what it prints into the READMEs
 """
@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACES = {
     "settings": ["docs/local_platform.md"],
     "names": ["docs/reference.md"],
+    "bad_input": ["docs/bad_input.md"],
     "demo": ["README.md", "README.zh-CN.md"],
 }
 
@@ -29,7 +30,7 @@ INNER = {"model_post_init", "of"}  # of a session: pydantic's, and ours
 
 
 def main() -> None:
-    parts = {"settings": settings_table(), "names": public_names()}
+    parts = {"settings": settings_table(), "names": public_names(), "bad_input": bad_input()}
     if "--demo" in sys.argv[1:]:
         parts["demo"] = demo_output()
     stale = [place for name, text in parts.items() for place in PLACES[name] if put(place, name, text)]
@@ -63,6 +64,15 @@ def default(name: str, field: Any) -> str:
         return "the user's data directory" if name == "data_dir" else "the user's cache"
     value = field.get_default(call_default_factory=True)
     return "" if value is None or value == [] else f"`{str(value).lower()}`"
+
+
+def bad_input() -> str:
+    """What is refused: the rows that the tests ask for."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from server.bad_input import ROWS
+
+    rows = [f"| `{row.call}` | {row.what} | {row.status} {row.code} |" for row in ROWS]
+    return "\n".join(["", "| call | what is wrong | answer |", "| --- | --- | --- |", *rows, "", ""])
 
 
 def public_names() -> str:
