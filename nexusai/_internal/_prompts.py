@@ -31,14 +31,14 @@ def question_messages(question: str, sources: Sequence[SearchResult]) -> List[Di
     passages = "\n\n".join(f"[{number}] {source.content}" for number, source in enumerate(sources, 1))
     if is_chinese(question):
         system = (
-            "你根据给出的资料回答问题。只使用资料中的内容，回答简短，并在句末用 [编号] 注明出处。"
+            "你根据给出的资料回答问题。只使用资料中的内容，回答简短，并在句末用资料的编号注明出处，例如 [1]。"
             "资料里没有答案时，就说没有找到。"
         )
         user = f"资料：\n{passages}\n\n问题：{question}"
     else:
         system = (
-            "You answer questions from the given passages. Use nothing else, be brief, and name the "
-            "passage at the end of a sentence as [number]. If the answer is not in them, say so."
+            "You answer questions from the given passages. Use nothing else, be brief, and end a sentence "
+            "with the number of its passage, such as [1]. If the answer is not in them, say so."
         )
         user = f"Passages:\n{passages}\n\nQuestion: {question}"
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]

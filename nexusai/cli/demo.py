@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Callable, Tuple
+from typing import Callable, Tuple, Union
 
 import typer
 from rich.console import Console
@@ -18,12 +18,14 @@ from nexusai.aio.client import AsyncNexusAIClient
 from nexusai.cli import platform
 from nexusai.client import NexusAIClient
 from nexusai.error import APIError
+from nexusai.resources.audio import TTSResponse
+from nexusai.resources.images import Image
 
 _console = Console(highlight=False, soft_wrap=True)
 
 
 def demo() -> None:
-    """Take a short tour: text at once, awaited, as a task and as a stream, in English and Chinese."""
+    """Take a short tour: text in every way, a document, a picture and a voice, in English and Chinese."""
     problem = platform.missing()
     if problem is not None:
         typer.echo(problem, err=True)
@@ -55,7 +57,7 @@ def _tour() -> None:
         models = ", ".join(model.id for model in client.models.list())
         _say(f"Ready after {time.monotonic() - started:.1f} s, with {models}")
         _say("The first answer takes longer: the model is loaded for it · 首次回答需要加载模型")
-        for step in (_at_once, _in_chinese, _as_a_task, _as_a_stream, _awaited):
+        for step in _STEPS:
             _timed(partial(step, client))
     _goodbye()
 
@@ -135,6 +137,74 @@ async def _two_at_a_time() -> None:
         calls = (client.text.generate(prompt, max_tokens=30, temperature=0) for prompt in prompts)
         for answer in await asyncio.gather(*calls):
             _show(answer.text)
+
+
+def _from_a_document(client: NexusAIClient) -> str:
+    _step(
+        "A question to your own document, with its source",
+        "就自己的文档提问，答案带出处",
+        'base = client.knowledge_bases.create("手册")\n'
+        'client.knowledge_bases.upload_document(base.kb_id, "退款.md", wait=True)\n'
+        'client.knowledge_bases.ask("退款多久到账？", base.kb_id)',
+    )
+    base = client.knowledge_bases.create("手册")
+    try:
+        client.knowledge_bases.upload_document(base.kb_id, ("退款.md", _DOCUMENT.encode()), wait=True)
+        answer = client.knowledge_bases.ask("退款多久到账？", base.kb_id, max_tokens=60, temperature=0)
+    finally:
+        client.knowledge_bases.delete(base.kb_id)
+    _show(answer.text)
+    sources = ", ".join(f"{each.metadata['filename']} {each.similarity_score:.2f}" for each in answer.sources)
+    return f"found in {sources}"
+
+
+def _a_picture(client: NexusAIClient) -> str:
+    _step(
+        "A picture, by the illustrator that is built in (no diffusion model)",
+        "内置插画师作画（不是扩散模型）",
+        'client.images.generate("两只猫在海边，日落，有棕榈树", aspect_ratio="16:9").save("cats.png")',
+    )
+    image = client.images.generate("两只猫在海边，日落，有棕榈树", aspect_ratio="16:9")
+    _show(f"{_keep('cats.png', image)}  {image.revised_prompt}")
+    return f"{image.width} × {image.height}"
+
+
+def _a_voice(client: NexusAIClient) -> str:
+    _step(
+        "A voice; Chinese ones come with `nexusai models pull kokoro-82m`",
+        "朗读；中文声音需先下载 kokoro-82m",
+        'client.audio.synthesize("Good morning from Nexus AI.", voice="heart").save("morning.wav")',
+    )
+    spoken = client.audio.synthesize("Good morning from Nexus AI.", voice="heart", format="wav")
+    _show(str(_keep("morning.wav", spoken)))
+    return f"{spoken.duration:.1f} s of speech" if spoken.duration else "spoken"
+
+
+def _keep(name: str, made: Union[Image, TTSResponse]) -> Path:
+    """Save it where whoever runs the demo finds it."""
+    folder = Path("nexus-demo")
+    folder.mkdir(exist_ok=True)
+    return made.save(folder / name)
+
+
+_DOCUMENT = """# 退款说明
+
+收到退货后，我们会在七个工作日内把款项退回原支付账户。
+
+# 运费
+
+订单满九十九元免运费，不满则收取十元。
+"""
+_STEPS = (
+    _at_once,
+    _in_chinese,
+    _as_a_task,
+    _as_a_stream,
+    _awaited,
+    _from_a_document,
+    _a_picture,
+    _a_voice,
+)
 
 
 def _timed(step: Callable[[], str]) -> None:
