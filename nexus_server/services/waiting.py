@@ -12,7 +12,8 @@ class Waiters:
 
     def __init__(self) -> None:
         self._by_task: dict[str, set[asyncio.Event]] = {}
-        self._closed = False
+        self.closed = False
+        """Whether nobody may wait any more."""
 
     @contextmanager
     def watch(self, task_id: str) -> Iterator[asyncio.Event]:
@@ -21,7 +22,7 @@ class Waiters:
         Begin to watch before reading the task, or its end may fall between the two.
         """
         event = asyncio.Event()
-        if self._closed:
+        if self.closed:
             event.set()
         events = self._by_task.setdefault(task_id, set())
         events.add(event)
@@ -39,7 +40,7 @@ class Waiters:
 
     def close(self) -> None:
         """Wake everybody, now and from now on: the server is about to stop."""
-        self._closed = True
+        self.closed = True
         for events in self._by_task.values():
             for event in events:
                 event.set()

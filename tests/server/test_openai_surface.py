@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,25 @@ def test_a_whole_answer_that_is_not_awaited(scripted: OpenAI, upstream: FakeUpst
     seen = upstream.chats()[-1]
     assert seen.ended.wait(5)
     assert seen.state == "disconnected"
+
+
+def test_an_answer_that_a_shutdown_cuts_off(upstream: FakeUpstream, tmp_path: Path) -> None:
+    """Its caller is told at once, and the task is not done again for nobody."""
+    with ServerProcess(tmp_path / "data", upstream.base_url, shutdown_grace=0.2) as server:
+        with client_of(server) as client, ThreadPoolExecutor() as threads:
+            fake = {"tokens": 1000, "delay": 0.05}
+            before = len(upstream.chats())
+            asked = threads.submit(
+                client.chat.completions.create, model="fake-small", messages=ASK, extra_body={"fake": fake}
+            )
+            seen = upstream.wait_for_chats(before + 1)[-1]
+            assert seen.began.wait(10)
+            server.stop()
+            with pytest.raises(openai.InternalServerError, match="stopped") as caught:
+                asked.result()
+        assert caught.value.status_code == 503
+        server.start()
+        assert [task["status"] for task in server.client.get("/tasks").json()["tasks"]] == ["cancelled"]
 
 
 def test_a_stream_that_fails(scripted: OpenAI) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import Request
 
-from nexus_server.errors import InvalidRequest, NotFound
+from nexus_server.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from nexus_server.services.platform import Platform
 from nexus_server.services.tasks import NewTask
 from nexus_server.store.tasks import TaskRecord
@@ -36,14 +37,29 @@ def choose_model(platform: Platform, task_type: str, model: str | None) -> tuple
 
 
 async def run_to_end(platform: Platform, request: Request, new: NewTask) -> TaskRecord:
-    """Run a task, and give it back when it has ended. It is cancelled when its caller goes away."""
+    """Run a task, and give it back when it has ended. It is cancelled when its caller goes away.
+
+    Raises:
+        Unavailable: the server stops. The task is cancelled: nobody would come back for it.
+    """
     tasks = platform.tasks
     task = (await tasks.accept(new)).task
     while not task.ended:
         task = await tasks.wait(task.api_key_id, task.id, _LOOK_SECONDS, tasks.holds)
-        if not task.ended and await request.is_disconnected():
-            return await tasks.cancel(task.api_key_id, task.id)
+        if task.ended:
+            break
+        if tasks.holds.closed:
+            await _cancel(platform, task)
+            raise Unavailable("The server was stopped before the answer was complete.", retry_after=1)
+        if await request.is_disconnected():
+            return await _cancel(platform, task)
     return task
+
+
+async def _cancel(platform: Platform, task: TaskRecord) -> TaskRecord:
+    with suppress(Conflict):  # it has ended meanwhile
+        return await platform.tasks.cancel(task.api_key_id, task.id)
+    return await platform.tasks.get(task.api_key_id, task.id)
 
 
 def without_none(options: dict[str, Any]) -> dict[str, Any]:
