@@ -172,6 +172,41 @@ def test_bad_chats(scripted: OpenAI, body: dict[str, Any], param: str | None, wo
     assert param is None or caught.value.param == param
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"temperature": NaN',
+        '"seed": 1e999',
+        '"stop": ["\\ud800"]',
+        f'"x": {"[" * 100}{"]" * 100}',
+        f'"x": {"[" * 100_000}{"]" * 100_000}'[:90_000],
+    ],
+)
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/chat/completions", '"messages": [{"role": "user", "content": "hi"}]'),
+        ("/images/generations", '"prompt": "hi"'),
+        ("/audio/speech", '"input": "hi"'),
+    ],
+)
+def test_what_json_cannot_carry(server: ServerProcess, path: str, body: str, more: str) -> None:
+    """400, whatever option holds it."""
+    url = server.url.replace("/api/v1", "/v1") + path
+    headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
+    answer = httpx.post(url, content=f"{{{body}, {more}}}", headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_half_a_character(server: ServerProcess) -> None:
+    """Is none that could be sent on."""
+    url = server.url.replace("/api/v1", "/v1") + "/chat/completions"
+    headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
+    body = b'{"messages": [{"role": "user", "content": "\\ud800"}]}'
+    assert httpx.post(url, content=body, headers=headers).status_code == 400
+
+
 def test_errors(scripted: OpenAI, server: ServerProcess) -> None:
     """Each becomes the client's own exception."""
     with pytest.raises(openai.NotFoundError, match="fake-small") as missing:

@@ -13,6 +13,7 @@ from nexus_server.auth import CallerDep
 from nexus_server.errors import InvalidRequest, NotFound
 from nexus_server.routes.dependencies import PlatformDep
 from nexus_server.routes.files import take_upload
+from nexus_server.routes.fingerprint import fingerprint
 from nexus_server.routes.openai.errors import unsuccessful_answer
 from nexus_server.routes.openai.running import choose_model, run_to_end, without_none
 from nexus_server.routes.responses import answer
@@ -64,6 +65,7 @@ class SpeechBody(BaseModel):
 @router.post("/audio/speech", response_class=FileResponse, responses={200: {"content": {"audio/*": {}}}})
 async def speak(body: SpeechBody, request: Request, platform: PlatformDep, caller: CallerDep) -> Response:
     """Read a text aloud; the answer is the recording."""
+    fingerprint(body)  # sees that it can be written down
     provider, model = choose_model(platform, "text_to_speech", body.model)
     new = NewTask(
         api_key_id=caller.api_key_id,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from nexus_server.auth import CallerDep
 from nexus_server.errors import InvalidRequest, PlatformError, Unavailable
 from nexus_server.routes.dependencies import PlatformDep
+from nexus_server.routes.fingerprint import fingerprint
 from nexus_server.routes.openai.errors import platform_error_answer, told_error, unsuccessful_answer
 from nexus_server.routes.openai.running import choose_model, run_to_end, without_none
 from nexus_server.routes.responses import answer
@@ -80,6 +81,7 @@ async def complete_chat(
 ) -> Response:
     """Answer a conversation, whole or as a stream."""
     body.refuse_tools()
+    fingerprint(body)  # sees that it can be written down
     provider, model = choose_model(platform, "text_generation", body.model)
     new = NewTask(
         api_key_id=caller.api_key_id,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from nexus_server.auth import CallerDep
 from nexus_server.routes.dependencies import OriginDep, PlatformDep
+from nexus_server.routes.fingerprint import fingerprint
 from nexus_server.routes.openai.errors import unsuccessful_answer
 from nexus_server.routes.openai.running import choose_model, run_to_end, without_none
 from nexus_server.routes.responses import answer
@@ -49,6 +50,7 @@ async def generate_images(
     body: ImagesBody, request: Request, platform: PlatformDep, caller: CallerDep, origin: OriginDep
 ) -> Response:
     """Draw pictures; `url` is the default form, as it is OpenAI's."""
+    fingerprint(body)  # sees that it can be written down
     config = body.config()
     picture_size(config)
     picture_count(config)
