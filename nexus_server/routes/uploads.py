@@ -43,7 +43,7 @@ class Upload:
         self._is_file = False
         self._name = ""
         self._text = b""
-        self._texts_size = 0
+        self._form_size = 0
         self._complete = False
         self._seen = False
 
@@ -91,9 +91,11 @@ class Upload:
         self._text = b""
 
     def _field(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
         self._header = (self._header[0] + data[start:end], self._header[1])
 
     def _value(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
         self._header = (self._header[0], self._header[1] + data[start:end])
 
     def _header_end(self) -> None:
@@ -115,7 +117,8 @@ class Upload:
     def _data(self, data: bytes, start: int, end: int) -> None:
         block = data[start:end]
         if not self._is_file:
-            self._take_text(block)
+            self._count(len(block))
+            self._text += block
             return
         if len(self.beginning) < PROBE_BYTES:
             self.beginning = (self.beginning + block)[:PROBE_BYTES]
@@ -123,11 +126,11 @@ class Upload:
             raise self._too_large()
         self._staged.write(block)
 
-    def _take_text(self, block: bytes) -> None:
-        self._texts_size += len(block)
-        if self._texts_size > _FORM_BYTES:
-            raise InvalidRequest(f"The form's fields beside `file` are larger than {_FORM_BYTES} bytes.")
-        self._text += block
+    def _count(self, size: int) -> None:
+        """See that what is kept in memory stays small, also of a form whose length nobody has told."""
+        self._form_size += size
+        if self._form_size > _FORM_BYTES:
+            raise InvalidRequest(f"The form holds more than {_FORM_BYTES} bytes beside its file.")
 
     def _end(self) -> None:
         if not self._is_file:

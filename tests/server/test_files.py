@@ -201,6 +201,27 @@ def test_two_files_at_once(server: ServerProcess) -> None:
     assert server.client.post("/files", files=both).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n%b\r\n' % (b"y" * 10_000),
+        b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n\r\n' % (b"n" * 3_000),
+    ],
+    ids=["fields", "names"],
+)
+def test_a_form_without_end(server: ServerProcess, part: bytes) -> None:
+    """What stands beside the file is kept in memory, and so it is limited; told or not how long it is."""
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(400):
+            yield part
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = server.client.post("/files", content=endless(), headers=headers)
+    assert answer.status_code == 400
+    assert "beside its file" in answer.json()["detail"]
+
+
 def test_an_upload_that_breaks_off(server: ServerProcess) -> None:
     """Nothing is kept of it."""
     before = set(blobs(server))
