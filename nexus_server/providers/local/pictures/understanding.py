@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,7 +12,9 @@ from importlib.resources import files
 from typing import Any
 
 _CJK = re.compile(r"[\u3400-\u9fff]")
-_TOKEN = re.compile(r"[a-z']+|\d+|[\u3400-\u9fff]|[^\sa-z\d\u3400-\u9fff]")
+_LETTER = r"[^\W\d_\u3400-\u9fff]"
+# Words, numbers, each Chinese sign, and every other sign.
+_TOKEN = re.compile(rf"{_LETTER}+(?:'{_LETTER}+)*|\d+|[\u3400-\u9fff]|\S")
 
 SCENES = {
     "beach": ("beach", "seaside", "shore", "coast", "海滩", "沙滩", "海边"),
@@ -324,7 +327,7 @@ class _Reader:
         number = int(word[:3]) if word.isdecimal() else _NUMBERS.get(word)
         if number is not None and not (word in ("a", "an") and self._count):
             self._count = max(1, min(number, _MOST))
-        elif not word[0].isalnum():
+        elif unicodedata.category(word[0])[0] in "PZCM":
             self._forget()
         elif _passes(word):
             if self._unknown_negated:
@@ -410,12 +413,18 @@ def _things() -> dict[str, Thing]:
     rows: list[dict[str, Any]] = json.loads((files(__package__) / "things.json").read_text("utf-8"))
     found: dict[str, Thing] = {}
     for row in rows:
-        names = (*row["en"], *row["zh"])
+        names = (*row["en"], *row["zh"], *_emoji(row["art"]))
         label = ((row["en"] or names)[0], (row["zh"] or names)[0])
         thing = Thing(row["art"], names, row["size"], row["place"], label)
         for name in names:
             found.setdefault(name, thing)
     return found
+
+
+def _emoji(code: str) -> tuple[str, ...]:
+    """The sign itself, where it is a single one."""
+    points = [point for point in code.split("-") if point != "fe0f"]
+    return (chr(int(points[0], 16)),) if len(points) == 1 else ()
 
 
 @cache
