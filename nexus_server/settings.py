@@ -76,6 +76,8 @@ class ServerSettings(BaseSettings):
     """Seconds that an `/invoke` without `Prefer` is held before it is answered 202."""
     heartbeat: float = Field(default=15.0, gt=0)
     """Seconds of silence on a stream after which a comment line is sent."""
+    stream_grace: float = Field(default=10.0, ge=0)
+    """Seconds that a stream whose reader can take it up again (`Prefer: resumable`) goes on without one."""
     shutdown_grace: float = Field(default=5.0, gt=0)
     """Seconds that open streams and running tasks get to end after SIGTERM."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, gt=0)

@@ -40,6 +40,14 @@ def _size(text: Union[str, int]) -> int:
     return value
 
 
+_TRUTHS = {"1": True, "true": True, "yes": True, "on": True}
+_TRUTHS.update({"0": False, "false": False, "no": False, "off": False})
+
+
+def _truth(text: Union[str, bool]) -> bool:
+    return _TRUTHS[str(text).lower()]
+
+
 def _address(text: str) -> str:
     from urllib.parse import urlsplit  # a fifth of what importing `nexusai` would cost
 
@@ -103,7 +111,7 @@ class Setting(Generic[T]):
         """`value` as this setting wants it, or an error that names `source`."""
         try:
             return self.parse(value)
-        except (TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             shown = "its value" if self.secret else repr(value)
             raise ValueError(f"{source}: expected {self.expected}, not {shown}") from None
 
@@ -123,6 +131,7 @@ class Config:
     poll_timeout = Setting(_seconds, constants.DEFAULT_POLL_TIMEOUT, "seconds, more than 0")
     total_timeout: Setting[Optional[float]] = Setting(_seconds, None, "seconds, more than 0")
     content_timeout: Setting[Optional[float]] = Setting(_seconds, None, "seconds, more than 0")
+    resume_streams: Setting[bool] = Setting(_truth, True, "true or false")
     max_connections = Setting(_size, constants.DEFAULT_MAX_CONNECTIONS, "a whole number, 1 or more")
     max_body_bytes = Setting(_size, constants.DEFAULT_MAX_BODY_BYTES, "a whole number of bytes, 1 or more")
 

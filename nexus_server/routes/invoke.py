@@ -13,7 +13,7 @@ from nexus_server.routes.inputs import check_input, read_input
 from nexus_server.routes.outcomes import accepted_answer, ended_answer, replayed
 from nexus_server.routes.preferences import Preferences
 from nexus_server.routes.schemas import InvokeAccepted, InvokeBody, InvokeOutput
-from nexus_server.routes.sse import EventStreamResponse, replay
+from nexus_server.routes.sse import stream_answer
 from nexus_server.services.platform import Platform
 from nexus_server.services.tasks import Accepted, NewTask
 from nexus_server.services.webhooks import check_webhook_url
@@ -53,7 +53,7 @@ async def invoke(
         IdempotencyKey(caller.api_key_id, "POST /invoke", idempotency_key, told) if idempotency_key else None
     )
     if body.stream:
-        return await _stream(platform, new, key)
+        return await _stream(platform, new, key, preferences)
     accepted = await platform.tasks.accept(new, key)
     return await _hold(platform, accepted, preferences, origin)
 
@@ -77,15 +77,14 @@ async def _hold(platform: Platform, accepted: Accepted, preferences: Preferences
     return ended_answer(task, headers, origin)
 
 
-async def _stream(platform: Platform, new: NewTask, key: IdempotencyKey | None) -> Response:
+async def _stream(
+    platform: Platform, new: NewTask, key: IdempotencyKey | None, preferences: Preferences
+) -> Response:
     if platform.closing:
         raise Unavailable("The server is about to stop.", retry_after=1)
     accepted = await platform.tasks.accept_stream(new, key)
     headers = {"X-Task-ID": accepted.task.id, **replayed(accepted)}
-    if accepted.replayed:
-        return replay(accepted.task, headers)
-    stream = platform.streams.start(accepted.task)
-    return EventStreamResponse(stream, heartbeat=platform.settings.heartbeat, headers=headers)
+    return stream_answer(platform, accepted, preferences, headers)
 
 
 async def _new_task(body: InvokeBody, platform: Platform, caller: Caller) -> NewTask:

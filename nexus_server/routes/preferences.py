@@ -18,10 +18,17 @@ _PREFERENCE = re.compile(
 
 @dataclass(frozen=True)
 class Preferences:
-    """What the caller would like: an answer at once, or to wait at most so many seconds."""
+    """What the caller would like.
+
+    Attributes:
+        respond_async: an answer at once.
+        wait: to wait at most so many seconds.
+        resumable: a stream that can be taken up again.
+    """
 
     respond_async: bool = False
     wait: int | None = None
+    resumable: bool = False
 
     @property
     def applied(self) -> dict[str, str]:
@@ -38,7 +45,7 @@ def parse_prefer(headers: Iterable[str]) -> Preferences:
         for part in _split(header):
             if match := _PREFERENCE.fullmatch(part):
                 given.setdefault(match["name"].lower(), _unquote(match["value"] or ""))
-    return Preferences("respond-async" in given, _seconds(given.get("wait")))
+    return Preferences("respond-async" in given, _seconds(given.get("wait")), "resumable" in given)
 
 
 def _split(header: str) -> list[str]:

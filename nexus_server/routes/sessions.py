@@ -14,7 +14,7 @@ from nexus_server.routes.dependencies import IdempotencyKeyDep, PlatformDep, Pre
 from nexus_server.routes.fingerprint import fingerprint
 from nexus_server.routes.outcomes import accepted_answer, replayed, unsuccessful_answer
 from nexus_server.routes.responses import LAST_PAGE, answer, made_answer
-from nexus_server.routes.sse import EventStreamResponse, replay
+from nexus_server.routes.sse import stream_answer
 from nexus_server.services.platform import Platform
 from nexus_server.services.sessions import options_of, session_body
 from nexus_server.services.tasks import NewTask
@@ -195,10 +195,7 @@ async def invoke_session(
     accepted = await platform.tasks.accept_stream(new, key, joins=not body.stream)
     headers = {"X-Task-ID": accepted.task.id, **replayed(accepted)}
     if body.stream:
-        if accepted.replayed:
-            return replay(accepted.task, headers)
-        stream = platform.streams.start(accepted.task)
-        return EventStreamResponse(stream, heartbeat=platform.settings.heartbeat, headers=headers)
+        return stream_answer(platform, accepted, preferences, headers)
     if not accepted.replayed:
         platform.streams.start(accepted.task, followed=False)
     task = await _held(platform, accepted.task, preferences.wait)

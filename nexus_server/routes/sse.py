@@ -10,8 +10,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from nexus_server.errors import PlatformError
+from nexus_server.routes.preferences import Preferences
 from nexus_server.routes.responses import encode, platform_error_answer
-from nexus_server.services.streams import StreamEnd, StreamItem, TextStream
+from nexus_server.services.platform import Platform
+from nexus_server.services.streams import StreamEnd, StreamItem, StreamReader
+from nexus_server.services.tasks import Accepted
 from nexus_server.store.tasks import TaskRecord
 
 DONE = b"data: [DONE]\n\n"
@@ -42,11 +45,29 @@ def frame(item: StreamItem, task_id: str) -> bytes:
     return event({**last, "task_id": task_id}) + DONE
 
 
-def replay(task: TaskRecord, headers: Mapping[str, str]) -> Response:
-    """A completed stream once more, its text in one piece."""
+def stream_answer(
+    platform: Platform, accepted: Accepted, preferences: Preferences, headers: Mapping[str, str]
+) -> Response:
+    """A stream that was just accepted; or an earlier one, which has completed, once more."""
+    resumable = preferences.resumable and platform.settings.stream_grace > 0
+    if resumable:
+        headers = {**headers, "Preference-Applied": "resumable"}
+    if accepted.replayed:
+        return replay(accepted.task, headers, seen=0 if resumable else None)
+    grace = platform.settings.stream_grace if resumable else 0.0
+    stream = platform.streams.start(accepted.task, grace=grace)
+    wording = ContractWording(accepted.task.id, seen=0 if resumable else None)
+    return EventStreamResponse(
+        stream.follow(), wording=wording, heartbeat=platform.settings.heartbeat, headers=headers
+    )
+
+
+def replay(task: TaskRecord, headers: Mapping[str, str], *, seen: int | None = None) -> Response:
+    """A completed stream once more, what of its text was not `seen` yet in one piece."""
     output = task.output or {}
-    text = frame(output["text"], task.id) if output.get("text") else b""
-    body = text + frame(StreamEnd(output=output), task.id)
+    wording = ContractWording(task.id, seen=seen)
+    rest = output.get("text", "")[seen or 0 :]
+    body = (wording.frame(rest) if rest else b"") + wording.frame(StreamEnd(output=output))
     return Response(body, headers={**_HEADERS, **headers})
 
 
@@ -61,14 +82,22 @@ class Wording(Protocol):
 
 
 class ContractWording:
-    """The contract's way."""
+    """The contract's way.
 
-    def __init__(self, task_id: str) -> None:
+    The events of a stream that can be taken up again have ids: the number of characters so far.
+    """
+
+    def __init__(self, task_id: str, *, seen: int | None = None) -> None:
+        """`seen` is how many characters the reader knows; None where the events have no ids."""
         self._task_id = task_id
+        self._seen = seen
 
     def frame(self, item: StreamItem) -> bytes:
         """See `frame`."""
-        return frame(item, self._task_id)
+        if self._seen is None:
+            return frame(item, self._task_id)
+        self._seen += len(item) if isinstance(item, str) else 0
+        return b"id: %d\n" % self._seen + frame(item, self._task_id)
 
     def refuse(self, error: PlatformError) -> Response:
         """The contract's error body."""
@@ -76,7 +105,7 @@ class ContractWording:
 
 
 class EventStreamResponse(Response):
-    """Sends a stream as it comes, and stops it as soon as its reader is gone.
+    """Sends a stream as it comes, and notices at once when its reader is gone.
 
     The status is decided when the first piece is there, so a failure before it is a real error
     status; unless that takes longer than a heartbeat.
@@ -84,31 +113,31 @@ class EventStreamResponse(Response):
 
     def __init__(
         self,
-        stream: TextStream,
+        reader: StreamReader,
         *,
+        wording: Wording,
         heartbeat: float,
         headers: Mapping[str, str],
-        wording: Wording | None = None,
     ) -> None:
         super().__init__(headers={**_HEADERS, **headers})
         del self.headers["content-length"]
-        self._stream = stream
+        self._reader = reader
         self._heartbeat = heartbeat
-        self._wording = wording or ContractWording(stream.task_id)
+        self._wording = wording
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         watcher = asyncio.create_task(self._watch(receive))
         try:
-            items = await self._stream.next(self._heartbeat)
+            items = await self._reader.next(self._heartbeat)
             if error := _early_error(items):
                 refusal = self._wording.refuse(error)
-                refusal.headers["X-Task-ID"] = self._stream.task_id
+                refusal.headers["X-Task-ID"] = self.headers["X-Task-ID"]
                 await refusal(scope, receive, send)
                 return
             await self._send_all(items, send)
         finally:
-            self._stream.abandon()  # of no effect on a stream that has ended
+            self._reader.leave()  # of no effect on a stream that has ended
             watcher.cancel()
 
     async def _send_all(self, items: list[StreamItem], send: Send) -> None:
@@ -120,12 +149,12 @@ class EventStreamResponse(Response):
             body = b"".join(map(self._wording.frame, items)) or _PING
             await send({"type": "http.response.body", "body": body, "more_body": more})
             if more:
-                items = await self._stream.next(self._heartbeat)
+                items = await self._reader.next(self._heartbeat)
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._stream.abandon()
+        self._reader.leave()
 
 
 def _early_error(items: list[StreamItem]) -> PlatformError | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from nexus_server.auth import CallerDep
+from nexus_server.errors import Conflict
 from nexus_server.routes.dependencies import OriginDep, PlatformDep, PreferencesDep
 from nexus_server.routes.responses import LAST_PAGE, answer
 from nexus_server.routes.schemas import TaskBody, TaskPage, TaskStatus, TaskType
+from nexus_server.routes.sse import ContractWording, EventStreamResponse, replay
 from nexus_server.services.telling import task_body
 
 router = APIRouter(tags=["tasks"])
@@ -60,6 +62,30 @@ async def get_task(
     record = await tasks.wait(caller.api_key_id, task_id, preferences.wait, tasks.polls)
     status = 200 if record.ended else 202
     return answer(task_body(record, origin), status, preferences.applied)
+
+
+@router.get("/tasks/{task_id}/events", responses={200: {"content": {"text/event-stream": {}}}})
+async def follow_task(
+    task_id: str,
+    platform: PlatformDep,
+    caller: CallerDep,
+    last_event_id: Annotated[int, Header(ge=0, le=LAST_PAGE)] = 0,
+) -> Response:
+    """Take up a stream that was made with `Prefer: resumable`, after the event of `Last-Event-ID`."""
+    record = await platform.tasks.get(caller.api_key_id, task_id)
+    headers = {"X-Task-ID": task_id, "Preference-Applied": "resumable"}
+    if stream := platform.streams.find(task_id):
+        return EventStreamResponse(
+            stream.follow(last_event_id),
+            wording=ContractWording(task_id, seen=last_event_id),
+            heartbeat=platform.settings.heartbeat,
+            headers=headers,
+        )
+    if not record.ended:
+        record = await platform.tasks.get(caller.api_key_id, task_id)
+    if not record.streamed or record.status != "completed":
+        raise Conflict(f"There is no stream to take up: the task is {record.status}.")
+    return replay(record, headers, seen=last_event_id)
 
 
 @router.post("/tasks/{task_id}/cancel", responses={200: {"model": TaskBody}})

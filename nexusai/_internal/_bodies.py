@@ -13,6 +13,8 @@ from nexusai.error import AuthenticationError, InvalidRequestError
 from nexusai.types import ASPECT_RATIOS, JSONObject, Messages
 
 Header = Tuple[bytes, bytes]
+RESUMABLE = {"prefer": "resumable"}
+"""Asks for a stream that can be taken up again, and whose generation waits a while for its reader."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 

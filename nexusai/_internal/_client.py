@@ -55,6 +55,7 @@ class InternalClient:
         poll_timeout: Optional[float] = None,
         total_timeout: Optional[float] = None,
         content_timeout: Optional[float] = None,
+        resume_streams: Optional[bool] = None,
         default_headers: Optional[Mapping[str, str]] = None,
         http_client: Any = None,
         transport: Optional[str] = None,
@@ -68,6 +69,7 @@ class InternalClient:
             poll_timeout=poll_timeout,
             total_timeout=total_timeout,
             content_timeout=content_timeout,
+            resume_streams=resume_streams,
         )
         if transport not in (None, "httpx"):
             raise ValueError(f"transport: expected 'httpx', not {transport!r}")
@@ -80,6 +82,7 @@ class InternalClient:
         self.poll_timeout: float = settings["poll_timeout"]
         self.total_timeout: Optional[float] = settings["total_timeout"]
         self.content_timeout: float = settings["content_timeout"] or CONTENT_TIMEOUT_FACTOR * self.timeout
+        self.resume_streams: bool = settings["resume_streams"]
         self.max_body_bytes: int = settings.pop("max_body_bytes")
         self._headers = _bodies.checked_headers(
             {
@@ -153,7 +156,7 @@ class InternalClient:
         **kwargs: Any,
     ) -> Iterator[Dict[str, Any]]:
         """Call an endpoint that answers with an event stream, and iterate over its chunks."""
-        call = self.call(method, endpoint, json, headers=headers, **kwargs)
+        call = self.stream_call(method, endpoint, json, headers=headers, **kwargs)
         processor = StreamProcessor(self, call)
         try:
             for chunk in processor.chunks():
@@ -242,7 +245,21 @@ class InternalClient:
             total_timeout=self.total_timeout,
         )
 
-    def open(self, call: Call, *, streaming: bool = False, pools: Optional[Pools] = None) -> Exchange:
+    def stream_call(self, method: str, path: str, json: Any = None, **options: Any) -> Call:
+        """A call that answers with a stream, which can be taken up again if this client does so."""
+        call = self.call(method, path, json, **options)
+        if not self.resume_streams or any(name == b"prefer" for name, _ in call.headers):
+            return call
+        return call._replace(headers=[*call.headers, *_bodies.checked_headers(_bodies.RESUMABLE)])
+
+    def open(
+        self,
+        call: Call,
+        *,
+        streaming: bool = False,
+        pools: Optional[Pools] = None,
+        retries: Optional[int] = None,
+    ) -> Exchange:
         """Send until there is an answer below 300.
 
         An ordinary answer is read within the same attempt, so that a body which breaks off is tried
@@ -257,7 +274,8 @@ class InternalClient:
                 return exchange
             except errors.APIError as failure:
                 error = failure
-            delay = self._delay(error, len(attempts) + 1, call)
+            limit = self.max_retries if retries is None else retries
+            delay = self._delay(error, len(attempts) + 1, call) if len(attempts) < limit else None
             attempts.append(
                 errors.Attempt(_outcome(error), error.request_id, delay if delay is not None else 0.0)
             )
@@ -278,7 +296,7 @@ class InternalClient:
 
     def _delay(self, error: errors.APIError, failures: int, call: Call) -> Optional[float]:
         """Seconds until the next attempt; None where there must be none."""
-        if failures > self.max_retries or not _may_repeat(error, call.method):
+        if not _may_repeat(error, call.method):
             return None
         if isinstance(call.body, Upload) and not call.body.repeatable:
             return None  # what was read of it is gone, and sending the rest would be another file

@@ -5,40 +5,49 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Iterator, List, Optional, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, cast
 
 from pydantic_core import from_json
-from typing_extensions import Protocol
 
 from nexusai import error as errors
+from nexusai._internal import _bodies, _retry
 from nexusai._internal._exchange import Call, Exchange
+from nexusai._internal._poller import TaskPoller
+from nexusai._internal._runtime import finish, sleep
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
-from nexusai.models import TextResponse
+from nexusai.models import TaskFailure, TextResponse
 from nexusai.types import JSONObject, TextChunk
 
+if TYPE_CHECKING:
+    from nexusai._internal._client import InternalClient
+
 _DONE = b"[DONE]"
-
-
-class Opener(Protocol):
-    """What a stream needs of its client."""
-
-    content_timeout: float
-
-    def open(self, call: Call, *, streaming: bool = False) -> Exchange:
-        """Send until an answer has begun."""
-        ...
+_FACTS = ("usage", "finish_reason", "model", "task_id")
+_CANCEL_TIMEOUT = 1.0
 
 
 class StreamProcessor:
-    """Reads one event stream of the API, and knows whether it came to its end."""
+    """Reads one event stream of the API, and knows whether it came to its end.
 
-    def __init__(self, client: Opener, call: Call) -> None:
+    One that is cut is taken up again where it was: before its first piece by asking anew, then by
+    `Last-Event-ID` where the platform can, else by what its task has come to. What was told once is
+    not told again.
+    """
+
+    def __init__(self, client: InternalClient, call: Call) -> None:
         self._client = client
         self._call = call
         self._exchange: Optional[Exchange] = None
         self._decoder = EventDecoder()
         self._last_content = 0.0
+        self._last_id = ""
+        self._task_id: Optional[str] = None
+        self._resumable = False
+        self._trouble: Optional[errors.APIError] = None
+        self._failures = 0
+        self._parts_at_failure = 0
         self.parts: List[str] = []
         """The text so far, in pieces: joining them at each one would be quadratic."""
         self.facts: Dict[str, Any] = {}
@@ -49,7 +58,7 @@ class StreamProcessor:
     @property
     def task_id(self) -> Optional[str]:
         """The stream's task, where the platform tells it."""
-        told = self.facts.get("task_id") or self._header("x-task-id")
+        told = self.facts.get("task_id") or self._task_id
         return str(told) if told else None
 
     @property
@@ -62,25 +71,114 @@ class StreamProcessor:
 
         Raises:
             StreamError: the platform reported an error.
-            StreamInterruptedError: the stream broke off, or ended unannounced.
+            StreamInterruptedError: the stream broke off, or ended unannounced, for good.
             APITimeoutError: it fell silent, or sent only heartbeats for `content_timeout`.
         """
-        exchange = self._exchange = self._client.open(self._call, streaming=True)
-        self._last_content = time.monotonic()
+        exchange = self._open(self._call)
         try:
-            for data in exchange.chunks():
-                for chunk in self._accept(data):
-                    yield chunk
-                if self.ended and not exchange.hasten():
-                    return
-            exchange.complete()
-        except TransportError as error:
-            if not self.ended:
-                raise self._broken(error) from error
+            while True:
+                trouble = None
+                try:
+                    for data in exchange.chunks():
+                        for chunk in self._accept(data):
+                            yield chunk
+                        if self.ended and not exchange.hasten():
+                            return
+                    exchange.complete()
+                except TransportError as error:
+                    trouble = error
+                resumed = self._resume(trouble)
+                if resumed is None:
+                    break
+                exchange = resumed
+            for chunk in self._rest_of_task():
+                yield chunk
+        except Exception:
+            raise
+        except BaseException:  # the reader leaves
+            finish(self._leave)
+            raise
         finally:
             self.close()
-        if not self.ended:
-            raise self._interrupted("it ended without [DONE]")
+
+    def _open(self, call: Call) -> Exchange:
+        exchange = self._exchange = self._client.open(call, streaming=True)
+        self._decoder = EventDecoder()
+        self._last_content = time.monotonic()
+        self._task_id = self._header("x-task-id") or self._task_id
+        self._resumable = bool(self._task_id) and "resumable" in (self._header("preference-applied") or "")
+        return exchange
+
+    def _resume(self, cause: Optional[TransportError]) -> Optional[Exchange]:
+        """The stream from where it was; None where it has ended, or only its task is left to ask.
+
+        Raises:
+            APIError: this client has no more attempts, or no time.
+        """
+        if self.ended:
+            return None
+        trouble = self._trouble = self._broken(cause)
+        self.close()
+        self._failures = 1 if len(self.parts) > self._parts_at_failure else self._failures + 1
+        self._parts_at_failure = len(self.parts)
+        client = self._client
+        pause = _retry.pause(self._failures - 1, None) if self._failures > 1 else 0.0
+        out_of_time = time.monotonic() + (pause or 0.0) >= self._call.deadline
+        if not client.resume_streams or self._failures > client.max_retries or out_of_time:
+            raise trouble
+        call = self._call
+        if self._resumable:
+            headers = {**_bodies.RESUMABLE, "last-event-id": self._last_id or "0"}
+            path = _bodies.path("tasks", self._task_id or "", "events")
+            call = client.call("GET", path, headers=headers)._replace(deadline=call.deadline)
+        elif self.parts:
+            return None
+        sleep(pause or 0.0)
+        try:
+            return self._open(call)
+        except errors.APIError:
+            return None
+
+    def _rest_of_task(self) -> List[JSONObject]:
+        """What the stream would still have told, by the output of its task.
+
+        Raises:
+            StreamError: the task has failed.
+            APIError: what ended the stream, where there is no such output.
+        """
+        trouble = self._trouble
+        if trouble is None or self.ended:
+            return []
+        if self.task_id is None:
+            raise trouble
+        try:
+            poller = TaskPoller(self._client, poll_timeout=self._client.timeout)
+            task = poller.wait(self.task_id)
+        except errors.APIError:
+            raise trouble from trouble.__cause__
+        if task.status == "failed":
+            failure = task.error or TaskFailure()
+            raise errors.StreamError(failure.message, error_code=failure.code, **self._so_far())
+        output = task.output or {}
+        text, known = output.get("text"), "".join(self.parts)
+        if task.status != "completed" or not isinstance(text, str) or not text.startswith(known):
+            raise trouble
+        self.ended = True
+        facts = {name: output[name] for name in _FACTS if output.get(name) is not None}
+        self.facts.update(facts)
+        if text == known:
+            return [facts] if facts else []
+        self.parts.append(text[len(known) :])
+        return [{"delta": {"content": self.parts[-1]}}, facts]
+
+    def _leave(self) -> None:
+        """Stop what nobody will read: the platform cannot know that this is no broken connection."""
+        self.close()
+        if not self._resumable or self.ended:
+            return
+        call = self._client.call("POST", _bodies.path("tasks", self._task_id or "", "cancel"))
+        with suppress(errors.APIError):
+            self._client.open(call._replace(timeout=_CANCEL_TIMEOUT), retries=0)
 
     def close(self) -> None:
         """Give the connection back. An answer that was not read to its end stops at the platform."""
@@ -102,7 +200,9 @@ class StreamProcessor:
             if event.data == _DONE:
                 self.ended = True
                 return
-            yield self._chunk(event)
+            chunk = self._chunk(event)
+            self._last_id = event.id
+            yield chunk
 
     def _decode(self, data: bytes) -> List[ServerSentEvent]:
         try:
@@ -126,7 +226,7 @@ class StreamProcessor:
             self.parts.append(delta["content"])
             if len(chunk) == 1:
                 return chunk  # most hold nothing else
-        for name in ("usage", "finish_reason", "model", "task_id"):
+        for name in _FACTS:
             if chunk.get(name) is not None:
                 self.facts[name] = chunk[name]
         return chunk
@@ -154,11 +254,15 @@ class StreamProcessor:
             **self._so_far(),
         )
 
-    def _broken(self, error: TransportError) -> errors.APIError:
+    def _broken(self, error: Optional[TransportError]) -> errors.APIError:
+        if error is None:
+            return self._interrupted("it ended without [DONE]")
         if not error.timed_out or self._exchange is None:
-            return self._interrupted(str(error))
-        failure = self._exchange.failure(error)
-        failure.__dict__.update(self._so_far())
+            failure: errors.APIError = self._interrupted(str(error))
+        else:
+            failure = self._exchange.failure(error)
+            failure.__dict__.update(self._so_far())
+        failure.__cause__ = error
         return failure
 
     def _stalled(self) -> errors.APITimeoutError:
@@ -183,12 +287,14 @@ class TextStream:
             print(text, end="")
         print(stream.response.usage)
 
-    The request is sent when iteration begins. Leaving a loop early closes the connection, which stops
+    The request is sent when iteration begins. A connection that breaks is not the end: the stream is
+    taken up where it was, `max_retries` times without a new piece (`resume_streams=False` turns it
+    off). Leaving a loop early closes the connection, which stops
     the generation, as soon as nothing refers to the stream any more; `with` and `close()` do so at
     once.
     """
 
-    def __init__(self, client: Opener, call: Call) -> None:
+    def __init__(self, client: InternalClient, call: Call) -> None:
         self._processor = StreamProcessor(client, call)
         # The generator must not refer to this object: what nobody refers to any more is closed at
         # once, without waiting for the garbage collector to find a cycle.

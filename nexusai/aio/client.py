@@ -43,6 +43,7 @@ class AsyncNexusAIClient:
         poll_timeout: the longest wait for a task.
         total_timeout: bounds a whole call with its retries and pauses; no bound by default.
         content_timeout: bounds a stream that sends nothing but heartbeats; 10 × `timeout`.
+        resume_streams: take up a stream whose connection broke where it was; True by default.
         default_headers: sent with every request.
         http_client: your own httpx client, used as it is: proxies, certificates, tests.
         transport: `"httpx"`.
@@ -63,6 +64,7 @@ class AsyncNexusAIClient:
         poll_timeout: Optional[float] = None,
         total_timeout: Optional[float] = None,
         content_timeout: Optional[float] = None,
+        resume_streams: Optional[bool] = None,
         default_headers: Optional[Mapping[str, str]] = None,
         http_client: Any = None,
         transport: Optional[str] = None,
@@ -76,6 +78,7 @@ class AsyncNexusAIClient:
             poll_timeout=poll_timeout,
             total_timeout=total_timeout,
             content_timeout=content_timeout,
+            resume_streams=resume_streams,
             default_headers=default_headers,
             http_client=http_client,
             transport=transport,

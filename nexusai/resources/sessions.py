@@ -73,7 +73,7 @@ class Session(SessionModel):
         """
         client = self._alive()
         body = _bodies.session_body(prompt, config, stream=True)
-        return TextStream(client, client.call("POST", self._path("invoke"), body))
+        return TextStream(client, client.stream_call("POST", self._path("invoke"), body))
 
     def history(self, limit: int = 20, offset: int = 0) -> Page[Message]:
         """What was said, the oldest first: `limit` messages after the first `offset`."""

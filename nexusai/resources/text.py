@@ -102,7 +102,7 @@ class TextResource(Resource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options, stream=True)
-        return TextStream(self._client, self._client.call("POST", "/invoke", body))
+        return TextStream(self._client, self._client.stream_call("POST", "/invoke", body))
 
     def parse(
         self,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any, Dict
 
 import pytest
 from faults.server import (
@@ -12,10 +13,12 @@ from faults.server import (
     PATIENCE,
     STREAM_HEAD,
     FaultServer,
+    completed,
     delta,
     drop,
     event,
     hang,
+    head,
     repeat,
     reply,
     reset,
@@ -162,3 +165,97 @@ def test_an_endless_line_is_cut(faults: FaultServer, client: nexusai.NexusAIClie
     faults.plays(drop(STREAM_HEAD, b"data: ", *[b"x" * 2**20] * 9))
     with pytest.raises(errors.InvalidResponseError, match="longer than"):
         client.text.stream("hi").read()
+
+
+RESUMABLE = head(
+    200, {"content-type": "text/event-stream", "x-task-id": "task_s", "preference-applied": "resumable"}
+)
+
+
+def numbered(text: str, seen: int) -> bytes:
+    return f"id: {seen}\n".encode() + delta(text)
+
+
+def test_a_cut_stream_is_taken_up_where_it_was(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Each piece is told once, in order, whatever was lost on the way."""
+    first = drop(RESUMABLE, numbered("你", 1), numbered("好", 2), b"id: 99\ndata: lost")
+    faults.plays(first, drop(RESUMABLE, numbered(", ", 4)), drop(RESUMABLE, numbered("world", 9), LAST, DONE))
+    reading = client.text.stream("hi")
+    assert [text for text in reading.text_deltas] == ["你", "好", ", ", "world"]
+    assert (reading.response.text, reading.response.finish_reason) == ("你好, world", "stop")
+    assert faults.requests[0].headers["prefer"] == "resumable"
+    asked = [(seen.method, seen.target, seen.headers.get("last-event-id")) for seen in faults.requests[1:]]
+    path = "/api/v1/tasks/task_s/events"
+    assert asked == [("GET", path, "2"), ("GET", path, "4")]
+
+
+def test_a_stream_that_is_cut_before_its_first_piece_is_asked_for_anew(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """With the same idempotency key."""
+    faults.plays(
+        drop(head(200, {"content-type": "text/event-stream"}), b": ping\n\n"), stream(delta("a"), DONE)
+    )
+    assert (client.text.stream("hi").read()).text == "a"
+    first, second = faults.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+
+
+def test_what_the_task_came_to_completes_a_cut_stream(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """Where the platform cannot take a stream up: only what was not seen yet is told."""
+    faults.plays(drop(STREAM_HEAD, delta("half")), reply(200, completed("half of it", "task_s")))
+    reading = client.text.stream("hi")
+    assert [text for text in reading.text_deltas] == ["half", " of it"]
+    assert reading.response.usage is not None
+    assert reading.response.usage.total_tokens == 5
+
+
+def test_another_text_never_completes_a_cut_stream(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """What was read stays true: a task that came to something else is no continuation."""
+    faults.plays(drop(STREAM_HEAD, delta("half")), reply(200, completed("something else", "task_s")))
+    with pytest.raises(errors.StreamInterruptedError) as caught:
+        client.text.stream("hi").read()
+    assert caught.value.partial_text == "half"
+
+
+def test_a_failed_task_is_the_end_of_a_cut_stream(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Its error is told, with the text so far."""
+    task = {"task_id": "task_s", "status": "failed", "error": {"code": "SERVER_RESTARTED", "message": "gone"}}
+    faults.plays(drop(RESUMABLE, numbered("half", 4)), reply(409, {"detail": "no stream"}), reply(200, task))
+    with pytest.raises(errors.StreamError, match="gone") as caught:
+        client.text.stream("hi").read()
+    assert (caught.value.error_code, caught.value.partial_text) == ("SERVER_RESTARTED", "half")
+
+
+def test_taking_up_comes_to_an_end(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """After `max_retries` attempts without a new piece the stream counts as interrupted."""
+    faults.plays(drop(RESUMABLE, numbered("a", 1)), *[drop(RESUMABLE)] * 5)
+    with pytest.raises(errors.StreamInterruptedError) as caught:
+        client.text.stream("hi").read()
+    assert caught.value.partial_text == "a"
+    assert len(faults.requests) == 3
+
+
+@pytest.mark.parametrize("option", [{"resume_streams": False}, {"max_retries": 0}])
+def test_taking_up_can_be_turned_off(
+    faults: FaultServer, client: nexusai.NexusAIClient, option: Dict[str, Any]
+) -> None:
+    """Then the first cut is the end."""
+    faults.plays(drop(RESUMABLE, numbered("a", 1)))
+    with pytest.raises(errors.StreamInterruptedError):
+        client.with_options(**option).text.stream("hi").read()
+    assert len(faults.requests) == 1
+
+
+def test_leaving_stops_a_stream_that_would_wait(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """The platform is told, since it keeps such a stream for a reader who only lost the connection."""
+    faults.plays(hang(RESUMABLE, numbered("a", 1)), reply(200, {"task_id": "task_s", "status": "cancelled"}))
+    with client.text.stream("hi") as reading:
+        for _ in reading:
+            break
+    assert in_thread(lambda: faults.hung_up.wait(PATIENCE))
+    assert faults.requests[1].target == "/api/v1/tasks/task_s/cancel"

@@ -110,6 +110,10 @@ def test_streams(walk: Walk) -> None:
     assert events[-1] == "[DONE]"
     assert '"delta"' in events[0]
     assert '"usage"' in events[-2]
+    ids = {"task_id": answer.headers["x-task-id"]}
+    again = walk.ask("GET", "/tasks/{task_id}/events", ids=ids, headers={"Last-Event-ID": "1"})
+    assert again.text.startswith("id: ")
+    assert again.text.endswith("data: [DONE]\n\n")
 
 
 def test_tasks(walk: Walk) -> None:

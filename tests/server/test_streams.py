@@ -249,8 +249,55 @@ def test_a_stream_that_begins_after_the_end_has_begun(tmp_path: Path) -> None:
             await platform.drained()
             stream = platform.streams.start(accepted.task)
             async with asyncio.timeout(10):
-                (item,) = [item for item in await stream.next(10) if not isinstance(item, str)]
+                (item,) = [item for item in await stream.follow().next(10) if not isinstance(item, str)]
             await stream.ended
         return item.error.code if item.error else None
 
     assert asyncio.run(scenario()) == "SERVER_SHUTDOWN"
+
+
+def follow(server: ServerProcess, task_id: str, seen: int) -> httpx.Response:
+    return server.client.get(f"/tasks/{task_id}/events", headers={"Last-Event-ID": str(seen)})
+
+
+def test_a_stream_can_be_taken_up_again(server: ServerProcess) -> None:
+    """Its generation waits a while for a reader; events have ids, and none is told twice."""
+    body = text(stream=True, fake={"tokens": 6, "delay": 0.15})
+    with server.client.stream("POST", "/invoke", json=body, headers={"Prefer": "resumable"}) as response:
+        assert response.headers["preference-applied"] == "resumable"
+        first = next(response.iter_text())
+    assert first == 'id: 3\ndata: {"delta":{"content":"w0 "}}\n\n'
+    task_id = response.headers["x-task-id"]
+    rest = follow(server, task_id, 3).text.split("\n\n")
+    assert [block.split("\n")[0] for block in rest[:-2]] == [f"id: {n}" for n in (6, 9, 12, 15, 18, 18)]
+    assert rest[-2:] == ["data: [DONE]", ""]
+    assert server.finished(task_id)["output"]["text"] == "w0 w1 w2 w3 w4 w5 "
+    again = follow(server, task_id, 15).text  # from what was recorded
+    assert again.startswith('id: 18\ndata: {"delta":{"content":"w5 "}}\n\n')
+    assert again.endswith("data: [DONE]\n\n")
+
+
+def test_what_cannot_be_taken_up(server: ServerProcess) -> None:
+    """A stream that was not asked to wait, a task without a stream, a bad position."""
+    with streaming(server, {"tokens": 3, "delay": 0.1}) as response:
+        task_id = response.headers["x-task-id"]
+        assert follow(server, task_id, 0).status_code == 409
+        response.read()
+    assert follow(server, task_id, 0).status_code == 200
+    task = server.client.post("/invoke", json=text()).json()
+    assert follow(server, task["task_id"], 0).status_code == 409
+    assert follow(server, "task_none", 0).status_code == 404
+    assert follow(server, task_id, -1).status_code == 422
+
+
+def test_a_second_reader_takes_the_first_one_s_place(server: ServerProcess) -> None:
+    """A connection that only seems to be alive holds nobody up."""
+    body = text(stream=True, fake={"tokens": 5, "delay": 0.2})
+    with server.client.stream("POST", "/invoke", json=body, headers={"Prefer": "resumable"}) as response:
+        pieces = response.iter_text()
+        assert "w0 " in next(pieces)
+        whole = follow(server, response.headers["x-task-id"], 0).text
+        assert "read elsewhere" in "".join(pieces)
+    assert whole.count("delta") >= 1
+    assert '"content":"w0 ' in whole
+    assert whole.endswith("data: [DONE]\n\n")

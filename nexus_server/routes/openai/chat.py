@@ -104,7 +104,7 @@ async def _stream(platform: Platform, new: NewTask, *, tell_usage: bool) -> Resp
         raise Unavailable("The server is about to stop.", retry_after=1)
     task = (await platform.tasks.accept_stream(new)).task
     return EventStreamResponse(
-        platform.streams.start(task),
+        platform.streams.start(task).follow(),
         heartbeat=platform.settings.heartbeat,
         headers={"X-Task-ID": task.id},
         wording=_ChatWording(task, tell_usage=tell_usage),

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import time
-from typing import Any, AsyncIterator, Dict, Iterator, List, Optional, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, Optional, cast
 
 from pydantic_core import from_json
-from typing_extensions import Protocol
 
 from nexusai import error as errors
+from nexusai._internal import _bodies, _retry
+from nexusai._internal._runtime import async_finish, async_sleep
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
 from nexusai.aio._internal._exchange import AsyncExchange, Call
-from nexusai.models import TextResponse
+from nexusai.aio._internal._poller import AsyncTaskPoller
+from nexusai.models import TaskFailure, TextResponse
 from nexusai.types import JSONObject, TextChunk
 
+if TYPE_CHECKING:
+    from nexusai.aio._internal._client import AsyncInternalClient
+
 _DONE = b"[DONE]"
-
-
-class AsyncOpener(Protocol):
-    """What a stream needs of its client."""
-
-    content_timeout: float
-
-    async def open(self, call: Call, *, streaming: bool = False) -> AsyncExchange:
-        """Send until an answer has begun."""
-        ...
+_FACTS = ("usage", "finish_reason", "model", "task_id")
+_CANCEL_TIMEOUT = 1.0
 
 
 class AsyncStreamProcessor:
-    """Reads one event stream of the API, and knows whether it came to its end."""
+    """Reads one event stream of the API, and knows whether it came to its end.
 
-    def __init__(self, client: AsyncOpener, call: Call) -> None:
+    One that is cut is taken up again where it was: before its first piece by asking anew, then by
+    `Last-Event-ID` where the platform can, else by what its task has come to. What was told once is
+    not told again.
+    """
+
+    def __init__(self, client: AsyncInternalClient, call: Call) -> None:
         self._client = client
         self._call = call
         self._exchange: Optional[AsyncExchange] = None
         self._decoder = EventDecoder()
         self._last_content = 0.0
+        self._last_id = ""
+        self._task_id: Optional[str] = None
+        self._resumable = False
+        self._trouble: Optional[errors.APIError] = None
+        self._failures = 0
+        self._parts_at_failure = 0
         self.parts: List[str] = []
         """The text so far, in pieces: joining them at each one would be quadratic."""
         self.facts: Dict[str, Any] = {}
@@ -47,7 +56,7 @@ class AsyncStreamProcessor:
     @property
     def task_id(self) -> Optional[str]:
         """The stream's task, where the platform tells it."""
-        told = self.facts.get("task_id") or self._header("x-task-id")
+        told = self.facts.get("task_id") or self._task_id
         return str(told) if told else None
 
     @property
@@ -60,25 +69,114 @@ class AsyncStreamProcessor:
 
         Raises:
             StreamError: the platform reported an error.
-            StreamInterruptedError: the stream broke off, or ended unannounced.
+            StreamInterruptedError: the stream broke off, or ended unannounced, for good.
             APITimeoutError: it fell silent, or sent only heartbeats for `content_timeout`.
         """
-        exchange = self._exchange = await self._client.open(self._call, streaming=True)
-        self._last_content = time.monotonic()
+        exchange = await self._open(self._call)
         try:
-            async for data in exchange.chunks():
-                for chunk in self._accept(data):
-                    yield chunk
-                if self.ended and not exchange.hasten():
-                    return
-            exchange.complete()
-        except TransportError as error:
-            if not self.ended:
-                raise self._broken(error) from error
+            while True:
+                trouble = None
+                try:
+                    async for data in exchange.chunks():
+                        for chunk in self._accept(data):
+                            yield chunk
+                        if self.ended and not exchange.hasten():
+                            return
+                    exchange.complete()
+                except TransportError as error:
+                    trouble = error
+                resumed = await self._resume(trouble)
+                if resumed is None:
+                    break
+                exchange = resumed
+            for chunk in await self._rest_of_task():
+                yield chunk
+        except Exception:
+            raise
+        except BaseException:  # the reader leaves
+            await async_finish(self._leave)
+            raise
         finally:
             await self.aclose()
-        if not self.ended:
-            raise self._interrupted("it ended without [DONE]")
+
+    async def _open(self, call: Call) -> AsyncExchange:
+        exchange = self._exchange = await self._client.open(call, streaming=True)
+        self._decoder = EventDecoder()
+        self._last_content = time.monotonic()
+        self._task_id = self._header("x-task-id") or self._task_id
+        self._resumable = bool(self._task_id) and "resumable" in (self._header("preference-applied") or "")
+        return exchange
+
+    async def _resume(self, cause: Optional[TransportError]) -> Optional[AsyncExchange]:
+        """The stream from where it was; None where it has ended, or only its task is left to ask.
+
+        Raises:
+            APIError: this client has no more attempts, or no time.
+        """
+        if self.ended:
+            return None
+        trouble = self._trouble = self._broken(cause)
+        await self.aclose()
+        self._failures = 1 if len(self.parts) > self._parts_at_failure else self._failures + 1
+        self._parts_at_failure = len(self.parts)
+        client = self._client
+        pause = _retry.pause(self._failures - 1, None) if self._failures > 1 else 0.0
+        out_of_time = time.monotonic() + (pause or 0.0) >= self._call.deadline
+        if not client.resume_streams or self._failures > client.max_retries or out_of_time:
+            raise trouble
+        call = self._call
+        if self._resumable:
+            headers = {**_bodies.RESUMABLE, "last-event-id": self._last_id or "0"}
+            path = _bodies.path("tasks", self._task_id or "", "events")
+            call = client.call("GET", path, headers=headers)._replace(deadline=call.deadline)
+        elif self.parts:
+            return None
+        await async_sleep(pause or 0.0)
+        try:
+            return await self._open(call)
+        except errors.APIError:
+            return None
+
+    async def _rest_of_task(self) -> List[JSONObject]:
+        """What the stream would still have told, by the output of its task.
+
+        Raises:
+            StreamError: the task has failed.
+            APIError: what ended the stream, where there is no such output.
+        """
+        trouble = self._trouble
+        if trouble is None or self.ended:
+            return []
+        if self.task_id is None:
+            raise trouble
+        try:
+            poller = AsyncTaskPoller(self._client, poll_timeout=self._client.timeout)
+            task = await poller.wait(self.task_id)
+        except errors.APIError:
+            raise trouble from trouble.__cause__
+        if task.status == "failed":
+            failure = task.error or TaskFailure()
+            raise errors.StreamError(failure.message, error_code=failure.code, **self._so_far())
+        output = task.output or {}
+        text, known = output.get("text"), "".join(self.parts)
+        if task.status != "completed" or not isinstance(text, str) or not text.startswith(known):
+            raise trouble
+        self.ended = True
+        facts = {name: output[name] for name in _FACTS if output.get(name) is not None}
+        self.facts.update(facts)
+        if text == known:
+            return [facts] if facts else []
+        self.parts.append(text[len(known) :])
+        return [{"delta": {"content": self.parts[-1]}}, facts]
+
+    async def _leave(self) -> None:
+        """Stop what nobody will read: the platform cannot know that this is no broken connection."""
+        await self.aclose()
+        if not self._resumable or self.ended:
+            return
+        call = self._client.call("POST", _bodies.path("tasks", self._task_id or "", "cancel"))
+        with suppress(errors.APIError):
+            await self._client.open(call._replace(timeout=_CANCEL_TIMEOUT), retries=0)
 
     async def aclose(self) -> None:
         """Give the connection back. An answer that was not read to its end stops at the platform."""
@@ -100,7 +198,9 @@ class AsyncStreamProcessor:
             if event.data == _DONE:
                 self.ended = True
                 return
-            yield self._chunk(event)
+            chunk = self._chunk(event)
+            self._last_id = event.id
+            yield chunk
 
     def _decode(self, data: bytes) -> List[ServerSentEvent]:
         try:
@@ -124,7 +224,7 @@ class AsyncStreamProcessor:
             self.parts.append(delta["content"])
             if len(chunk) == 1:
                 return chunk  # most hold nothing else
-        for name in ("usage", "finish_reason", "model", "task_id"):
+        for name in _FACTS:
             if chunk.get(name) is not None:
                 self.facts[name] = chunk[name]
         return chunk
@@ -152,11 +252,15 @@ class AsyncStreamProcessor:
             **self._so_far(),
         )
 
-    def _broken(self, error: TransportError) -> errors.APIError:
+    def _broken(self, error: Optional[TransportError]) -> errors.APIError:
+        if error is None:
+            return self._interrupted("it ended without [DONE]")
         if not error.timed_out or self._exchange is None:
-            return self._interrupted(str(error))
-        failure = self._exchange.failure(error)
-        failure.__dict__.update(self._so_far())
+            failure: errors.APIError = self._interrupted(str(error))
+        else:
+            failure = self._exchange.failure(error)
+            failure.__dict__.update(self._so_far())
+        failure.__cause__ = error
         return failure
 
     def _stalled(self) -> errors.APITimeoutError:
@@ -181,12 +285,14 @@ class AsyncTextStream:
             print(text, end="")
         print(stream.response.usage)
 
-    The request is sent when iteration begins. Leaving a loop early closes the connection, which stops
+    The request is sent when iteration begins. A connection that breaks is not the end: the stream is
+    taken up where it was, `max_retries` times without a new piece (`resume_streams=False` turns it
+    off). Leaving a loop early closes the connection, which stops
     the generation, as soon as nothing refers to the stream any more; `with` and `close()` do so at
     once.
     """
 
-    def __init__(self, client: AsyncOpener, call: Call) -> None:
+    def __init__(self, client: AsyncInternalClient, call: Call) -> None:
         self._processor = AsyncStreamProcessor(client, call)
         # The generator must not refer to this object: what nobody refers to any more is closed at
         # once, without waiting for the garbage collector to find a cycle.

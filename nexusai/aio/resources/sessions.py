@@ -71,7 +71,7 @@ class AsyncSession(SessionModel):
         """
         client = self._alive()
         body = _bodies.session_body(prompt, config, stream=True)
-        return AsyncTextStream(client, client.call("POST", self._path("invoke"), body))
+        return AsyncTextStream(client, client.stream_call("POST", self._path("invoke"), body))
 
     async def history(self, limit: int = 20, offset: int = 0) -> Page[Message]:
         """What was said, the oldest first: `limit` messages after the first `offset`."""

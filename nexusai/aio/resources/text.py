@@ -100,7 +100,7 @@ class AsyncTextResource(AsyncResource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options, stream=True)
-        return AsyncTextStream(self._client, self._client.call("POST", "/invoke", body))
+        return AsyncTextStream(self._client, self._client.stream_call("POST", "/invoke", body))
 
     async def parse(
         self,
