@@ -20,5 +20,10 @@ MAX_SERVER_WAIT = 60
 
 RETRY_BASE_DELAY = 0.5
 RETRY_MAX_DELAY = 8.0
+RETRY_BUDGET = 20.0
+RETRY_BUDGET_PER_CALL = 0.2
+RETRY_BUDGET_PER_SECOND = 0.5
+"""A client's calls may be repeated so often at first, then for each call and each second that passes: in an
+outage retries add a fifth to the load and no more (the shape of Finagle's `RetryBudget`)."""
 MAX_RETRY_AFTER = 60.0
 """A server that asks for a longer pause gets none: the error is raised, with `retry_after`."""

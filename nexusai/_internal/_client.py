@@ -100,6 +100,7 @@ class InternalClient:
             "http_client": http_client,
             "transport": transport,
         }
+        self._budget = _retry.RetryBudget()
         self.long_polls: Optional[bool] = None
         """Whether the platform waits when it is asked to; None until it has been asked."""
 
@@ -118,7 +119,7 @@ class InternalClient:
             raise TypeError(f"with_options: no such option: {', '.join(sorted(unknown))}")
         other = type(self)(**{**self._options, **changes})
         if not {"base_url", "http_client", "transport"} & set(changes):
-            other._pools = self._pools
+            other._pools, other._budget = self._pools, self._budget
         return other
 
     def request(
@@ -267,6 +268,7 @@ class InternalClient:
         the exchange is closed.
         """
         attempts: List[errors.Attempt] = []
+        self._budget.earn()
         while True:
             exchange = Exchange(pools or self._pools, call, self._api_key, streaming=streaming)
             try:
@@ -302,6 +304,10 @@ class InternalClient:
             return None  # what was read of it is gone, and sending the rest would be another file
         delay = _retry.pause(failures, error.retry_after)
         if delay is None or time.monotonic() + delay >= call.deadline:
+            return None
+        # A limit says when to come back, so coming back is no storm.
+        if error.status_code != 429 and not self._budget.spend():
+            error.message += " It was not tried again: too many of this client's calls fail."
             return None
         return delay
 

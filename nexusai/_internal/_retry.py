@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import random
 import time
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from threading import Lock
 from typing import Mapping, Optional
 
-from nexusai.constants import MAX_RETRY_AFTER, RETRY_BASE_DELAY, RETRY_MAX_DELAY
+from nexusai.constants import (
+    MAX_RETRY_AFTER,
+    RETRY_BASE_DELAY,
+    RETRY_BUDGET,
+    RETRY_BUDGET_PER_CALL,
+    RETRY_BUDGET_PER_SECOND,
+    RETRY_MAX_DELAY,
+)
 
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 EPOCH_FROM = 10_000_000
@@ -17,11 +26,12 @@ EPOCH_FROM = 10_000_000
 def retry_after(headers: Mapping[str, str], body: object, *, now: Optional[float] = None) -> Optional[float]:
     """Seconds from now after which the server wants to be asked again; None where it does not say.
 
-    `Retry-After` (seconds or a date) first, then `retry_after` in the body, then
-    `X-RateLimit-Reset` (epoch seconds, or seconds from now). What cannot be read is ignored.
+    `Retry-After-Ms`, then `Retry-After` (seconds or a date), then `retry_after` in the body, then
+    `X-RateLimit-Reset` (epoch seconds, seconds from now, or an ISO date). What cannot be read is ignored.
     """
     current = time.time() if now is None else now
     candidates = (
+        _number(headers.get("retry-after-ms"), 0.001),
         _number(headers.get("retry-after")),
         _date(headers.get("retry-after"), current),
         _number(body.get("retry_after")) if isinstance(body, dict) else None,
@@ -30,9 +40,9 @@ def retry_after(headers: Mapping[str, str], body: object, *, now: Optional[float
     return next((max(0.0, value) for value in candidates if value is not None), None)
 
 
-def _number(value: object) -> Optional[float]:
+def _number(value: object, unit: float = 1.0) -> Optional[float]:
     try:
-        number = float(value)  # type: ignore[arg-type]  # what is no number raises
+        number = unit * float(value)  # type: ignore[arg-type]  # what is no number raises
     except (TypeError, ValueError):
         return None
     return number if abs(number) < float("inf") else None
@@ -47,9 +57,18 @@ def _date(value: Optional[str], now: float) -> Optional[float]:
 
 def _reset(value: Optional[str], now: float) -> Optional[float]:
     number = _number(value)
-    if number is not None and number > EPOCH_FROM:
-        return number - now
-    return number
+    if number is None:
+        return _iso(value, now)
+    return number - now if number > EPOCH_FROM else number
+
+
+def _iso(value: Optional[str], now: float) -> Optional[float]:
+    try:
+        moment = datetime.fromisoformat((value or "").replace("Z", "+00:00"))
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return aware.timestamp() - now
+    except (ValueError, OverflowError):
+        return None
 
 
 def pause(failures: int, wanted: Optional[float], *, jitter: Optional[float] = None) -> Optional[float]:
@@ -64,3 +83,30 @@ def pause(failures: int, wanted: Optional[float], *, jitter: Optional[float] = N
         return wanted * (1 + 0.1 * spread) if wanted <= MAX_RETRY_AFTER else None
     delay = min(RETRY_BASE_DELAY * 2.0 ** min(failures - 1, 30), RETRY_MAX_DELAY)
     return delay * (1 - 0.25 * spread)
+
+
+class RetryBudget:
+    """How many calls of a client may be repeated now, so that retries do not feed an outage."""
+
+    def __init__(self) -> None:
+        self._left = RETRY_BUDGET
+        self._calls = 0
+        self._counted = time.monotonic()
+        self._lock = Lock()
+
+    def earn(self) -> None:
+        """A call begins."""
+        self._calls += 1  # a lost count between threads does no harm, and a lock for each call would
+
+    def spend(self, now: Optional[float] = None) -> bool:
+        """Whether one call may be repeated; `now` is on the monotonic clock."""
+        moment = time.monotonic() if now is None else now
+        with self._lock:
+            calls, self._calls = self._calls, 0
+            earned = RETRY_BUDGET_PER_CALL * calls + RETRY_BUDGET_PER_SECOND * (moment - self._counted)
+            self._left = min(RETRY_BUDGET, self._left + earned)
+            self._counted = moment
+            if self._left < 1:
+                return False
+            self._left -= 1
+            return True

@@ -31,7 +31,13 @@ NOW = 1_800_000_000.0
         ({}, ["x"], None),
         ({"x-ratelimit-reset": str(int(NOW) + 12)}, {}, 12),
         ({"x-ratelimit-reset": "12"}, {}, 12),
-        ({"x-ratelimit-reset": "2026-01-01T00:00:00Z"}, {}, None),
+        ({"x-ratelimit-reset": "2027-01-15T08:00:30Z"}, {}, 30),
+        ({"x-ratelimit-reset": "2027-01-15T08:00:30"}, {}, 30),
+        ({"x-ratelimit-reset": "tomorrow"}, {}, None),
+        ({"retry-after-ms": "1500", "retry-after": "2"}, None, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "2"}, None, 2),
+        ({"retry-after": "Mon, 99 Foo 2026 99:99:99 GMT"}, None, None),
+        ({"retry-after": "1e400"}, None, None),
     ],
 )
 def test_what_the_server_says(headers: Dict[str, str], body: object, seconds: Optional[float]) -> None:
@@ -54,3 +60,15 @@ def test_what_the_server_asks_for_is_never_cut_short() -> None:
     assert _retry.pause(1, 60, jitter=0) == 60
     assert _retry.pause(1, 61, jitter=0) is None
     assert _retry.pause(1, 0, jitter=1) == 0
+
+
+def test_the_budget() -> None:
+    """Twenty at once; then one for five calls, or for two seconds; and never more than twenty."""
+    budget = _retry.RetryBudget()
+    start = budget._counted
+    assert [budget.spend(start) for _ in range(21)] == [True] * 20 + [False]
+    for _ in range(5):
+        budget.earn()
+    assert [budget.spend(start) for _ in range(2)] == [True, False]
+    assert [budget.spend(start + 2), budget.spend(start + 2)] == [True, False]
+    assert [budget.spend(start + 10_000) for _ in range(21)] == [True] * 20 + [False]

@@ -98,6 +98,7 @@ class AsyncInternalClient:
             "http_client": http_client,
             "transport": transport,
         }
+        self._budget = _retry.RetryBudget()
         self.long_polls: Optional[bool] = None
         """Whether the platform waits when it is asked to; None until it has been asked."""
 
@@ -116,7 +117,7 @@ class AsyncInternalClient:
             raise TypeError(f"with_options: no such option: {', '.join(sorted(unknown))}")
         other = type(self)(**{**self._options, **changes})
         if not {"base_url", "http_client", "transport"} & set(changes):
-            other._pools = self._pools
+            other._pools, other._budget = self._pools, self._budget
         return other
 
     async def request(
@@ -265,6 +266,7 @@ class AsyncInternalClient:
         the exchange is closed.
         """
         attempts: List[errors.Attempt] = []
+        self._budget.earn()
         while True:
             exchange = AsyncExchange(pools or self._pools, call, self._api_key, streaming=streaming)
             try:
@@ -300,6 +302,10 @@ class AsyncInternalClient:
             return None  # what was read of it is gone, and sending the rest would be another file
         delay = _retry.pause(failures, error.retry_after)
         if delay is None or time.monotonic() + delay >= call.deadline:
+            return None
+        # A limit says when to come back, so coming back is no storm.
+        if error.status_code != 429 and not self._budget.spend():
+            error.message += " It was not tried again: too many of this client's calls fail."
             return None
         return delay
 

@@ -340,3 +340,14 @@ async def test_invoke_runs_any_task(faults: FaultServer, async_client: nexusai.A
     assert task.output == {"x": 1}
     assert task.news == [1]  # type: ignore[attr-defined]  # a field that this client has never heard of
     assert faults.requests[0].json["config"] == {"a": 1}
+
+
+async def test_a_storm_is_not_fed(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
+    """While everything fails, retries add a fifth to the load; a new client begins with a little more."""
+    faults.plays(*[reply(503, {"detail": "down"}, retry_after="0")] * 700)
+    eager = async_client.with_options(max_retries=3)
+    for _ in range(200):
+        with pytest.raises(errors.ServerError) as caught:
+            await eager.models.list()
+    assert 200 + 40 <= len(faults.requests) <= 200 + 40 + 20 + 20
+    assert "too many of this client's calls fail" in str(caught.value)
