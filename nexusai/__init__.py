@@ -15,13 +15,13 @@ Everything here is loaded when it is first used: importing `nexusai` costs next 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, List
-
 from nexusai.__version__ import __version__
 from nexusai.config import config
 
+TYPE_CHECKING = False  # importing `typing` would cost as much as all the rest
 if TYPE_CHECKING:
+    from typing import Any, List
+
     from nexusai import aio, error, models, types, webhooks
     from nexusai.aio.client import AsyncNexusAIClient
     from nexusai.client import NexusAIClient
@@ -119,6 +119,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)
     elif name in _MODULES:

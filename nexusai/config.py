@@ -8,13 +8,38 @@ copied into `os.environ`. Only `None` means "not given": 0 is a value.
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, Generic, Optional, TypeVar, Union, overload
 
 from nexusai import constants
 
-__all__ = ["Config", "config"]
+TYPE_CHECKING = False  # importing `typing` would double what importing `nexusai` costs
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Generic, Optional, TypeVar, Union, overload
 
-T = TypeVar("T")
+    T = TypeVar("T")
+
+    class _Attribute(Generic[T]):
+        @overload
+        def __get__(self, holder: None, owner: type) -> Setting[T]: ...
+        @overload
+        def __get__(self, holder: Config, owner: type) -> T: ...
+        def __get__(self, holder: Optional[Config], owner: type) -> Union[Setting[T], T]: ...
+        def __set__(self, holder: Config, value: Optional[T]) -> None: ...
+
+else:
+    T = None
+
+    class _Attribute:
+        def __class_getitem__(cls, item):
+            return cls
+
+        def __get__(self, holder, owner):
+            return self if holder is None else self.resolve(holder, None)
+
+        def __set__(self, holder, value):
+            holder._assign(self.name, None if value is None else self.checked(value, self.name))
+
+
+__all__ = ["Config", "config"]
 
 
 def _seconds(text: Union[str, float]) -> float:
@@ -65,7 +90,7 @@ def _text(text: str) -> str:
     return text
 
 
-class Setting(Generic[T]):
+class Setting(_Attribute[T]):
     """One setting: its name, its environment variable, what it may be, and its default."""
 
     def __init__(
@@ -84,18 +109,6 @@ class Setting(Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
         self.variable = f"NEXUS_{name.upper()}"
-
-    @overload
-    def __get__(self, holder: None, owner: type) -> Setting[T]: ...
-    @overload
-    def __get__(self, holder: Config, owner: type) -> T: ...
-    def __get__(self, holder: Optional[Config], owner: type) -> Union[Setting[T], T]:
-        if holder is None:
-            return self
-        return self.resolve(holder, None)
-
-    def __set__(self, holder: Config, value: Optional[T]) -> None:
-        holder._assign(self.name, None if value is None else self.checked(value, self.name))
 
     def resolve(self, holder: Config, given: Optional[T]) -> T:
         """The value: `given` to a client, else assigned, else from outside, else the default."""

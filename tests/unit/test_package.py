@@ -167,3 +167,13 @@ def test_the_twins_are_current(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert "this rule matches nothing: no_such_word" in complaint()
+
+
+def test_importing_costs_next_to_nothing() -> None:
+    """Neither `typing` nor anything of what the package stands on is loaded before it is used."""
+    code = (
+        "import sys; before = set(sys.modules); import nexusai; "
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert set(done.stdout.split()) <= {"nexusai", "__future__", "os", "posixpath", "genericpath", "stat"}
