@@ -12,6 +12,7 @@ from nexusai._internal import _bodies, _responses
 from nexusai._internal._client import InternalClient
 from nexusai._internal._default import default_internal_client
 from nexusai._internal._local import LocalPlatform, start_platform
+from nexusai._internal._observing import OnRequest, OnResponse
 from nexusai._internal._resource import Resource
 from nexusai._internal._runtime import in_thread
 from nexusai.models import Task
@@ -49,6 +50,9 @@ class NexusAIClient:
         default_headers: sent with every request.
         http_client: your own httpx client, used as it is: proxies, certificates, tests.
         transport: `"httpx"`.
+        on_request: a function that is told each attempt before it is made: method, url, attempt.
+        on_response: a function that is told what each attempt came to: request, status_code, request_id,
+            seconds, error. Hooks only watch: what they raise goes to the log.
 
     Raises:
         AuthenticationError: there is no usable API key.
@@ -70,6 +74,8 @@ class NexusAIClient:
         default_headers: Optional[Mapping[str, str]] = None,
         http_client: Any = None,
         transport: Optional[str] = None,
+        on_request: Optional[OnRequest] = None,
+        on_response: Optional[OnResponse] = None,
     ) -> None:
         self._internal_client = InternalClient(
             api_key,
@@ -84,6 +90,8 @@ class NexusAIClient:
             default_headers=default_headers,
             http_client=http_client,
             transport=transport,
+            on_request=on_request,
+            on_response=on_response,
         )
         self._platform: Optional[LocalPlatform] = None
 

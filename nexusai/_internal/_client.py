@@ -13,6 +13,7 @@ from nexusai.__version__ import __version__
 from nexusai._internal import _bodies, _responses, _retry
 from nexusai._internal._download import Download
 from nexusai._internal._exchange import Call, Exchange
+from nexusai._internal._observing import Observer, OnRequest, OnResponse, set_up_logging
 from nexusai._internal._pool import Pools
 from nexusai._internal._responses import Answer, M, R
 from nexusai._internal._runtime import sleep
@@ -59,7 +60,10 @@ class InternalClient:
         default_headers: Optional[Mapping[str, str]] = None,
         http_client: Any = None,
         transport: Optional[str] = None,
+        on_request: Optional[OnRequest] = None,
+        on_response: Optional[OnResponse] = None,
     ) -> None:
+        set_up_logging()
         settings = config.resolve(
             api_key=api_key,
             base_url=base_url,
@@ -99,7 +103,10 @@ class InternalClient:
             "default_headers": default_headers,
             "http_client": http_client,
             "transport": transport,
+            "on_request": on_request,
+            "on_response": on_response,
         }
+        self._observer = Observer(on_request, on_response)
         self._budget = _retry.RetryBudget()
         self.long_polls: Optional[bool] = None
         """Whether the platform waits when it is asked to; None until it has been asked."""
@@ -271,13 +278,18 @@ class InternalClient:
         self._budget.earn()
         while True:
             exchange = Exchange(pools or self._pools, call, self._api_key, streaming=streaming)
+            observation = self._observer.begin(call, len(attempts) + 1)
             try:
                 exchange.begin()
+                if observation is not None:
+                    observation.answered(exchange.status, exchange.headers.get("x-request-id"))
                 return exchange
             except errors.APIError as failure:
                 error = failure
             limit = self.max_retries if retries is None else retries
             delay = self._delay(error, len(attempts) + 1, call) if len(attempts) < limit else None
+            if observation is not None:
+                observation.failed(error, delay)
             attempts.append(
                 errors.Attempt(_outcome(error), error.request_id, delay if delay is not None else 0.0)
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
 
 from nexusai._internal import _bodies, _responses
 from nexusai._internal._local import LocalPlatform, start_platform
+from nexusai._internal._observing import OnRequest, OnResponse
 from nexusai._internal._runtime import async_in_thread
 from nexusai.aio._internal._client import AsyncInternalClient
 from nexusai.aio._internal._default import default_internal_client
@@ -47,6 +48,9 @@ class AsyncNexusAIClient:
         default_headers: sent with every request.
         http_client: your own httpx client, used as it is: proxies, certificates, tests.
         transport: `"httpx"`.
+        on_request: a function that is told each attempt before it is made: method, url, attempt.
+        on_response: a function that is told what each attempt came to: request, status_code, request_id,
+            seconds, error. Hooks only watch: what they raise goes to the log.
 
     Raises:
         AuthenticationError: there is no usable API key.
@@ -68,6 +72,8 @@ class AsyncNexusAIClient:
         default_headers: Optional[Mapping[str, str]] = None,
         http_client: Any = None,
         transport: Optional[str] = None,
+        on_request: Optional[OnRequest] = None,
+        on_response: Optional[OnResponse] = None,
     ) -> None:
         self._internal_client = AsyncInternalClient(
             api_key,
@@ -82,6 +88,8 @@ class AsyncNexusAIClient:
             default_headers=default_headers,
             http_client=http_client,
             transport=transport,
+            on_request=on_request,
+            on_response=on_response,
         )
         self._platform: Optional[LocalPlatform] = None
 

@@ -9,6 +9,7 @@ from typing import Any, AsyncIterator, Dict, List, Mapping, Optional, Type
 from nexusai import error as errors
 from nexusai.__version__ import __version__
 from nexusai._internal import _bodies, _responses, _retry
+from nexusai._internal._observing import Observer, OnRequest, OnResponse, set_up_logging
 from nexusai._internal._responses import Answer, M, R
 from nexusai._internal._runtime import async_sleep
 from nexusai._internal._transport import (
@@ -57,7 +58,10 @@ class AsyncInternalClient:
         default_headers: Optional[Mapping[str, str]] = None,
         http_client: Any = None,
         transport: Optional[str] = None,
+        on_request: Optional[OnRequest] = None,
+        on_response: Optional[OnResponse] = None,
     ) -> None:
+        set_up_logging()
         settings = config.resolve(
             api_key=api_key,
             base_url=base_url,
@@ -97,7 +101,10 @@ class AsyncInternalClient:
             "default_headers": default_headers,
             "http_client": http_client,
             "transport": transport,
+            "on_request": on_request,
+            "on_response": on_response,
         }
+        self._observer = Observer(on_request, on_response)
         self._budget = _retry.RetryBudget()
         self.long_polls: Optional[bool] = None
         """Whether the platform waits when it is asked to; None until it has been asked."""
@@ -269,13 +276,18 @@ class AsyncInternalClient:
         self._budget.earn()
         while True:
             exchange = AsyncExchange(pools or self._pools, call, self._api_key, streaming=streaming)
+            observation = self._observer.begin(call, len(attempts) + 1)
             try:
                 await exchange.begin()
+                if observation is not None:
+                    observation.answered(exchange.status, exchange.headers.get("x-request-id"))
                 return exchange
             except errors.APIError as failure:
                 error = failure
             limit = self.max_retries if retries is None else retries
             delay = self._delay(error, len(attempts) + 1, call) if len(attempts) < limit else None
+            if observation is not None:
+                observation.failed(error, delay)
             attempts.append(
                 errors.Attempt(_outcome(error), error.request_id, delay if delay is not None else 0.0)
             )

@@ -50,6 +50,11 @@ class AsyncExchange:
         self._blocks: Any = None  # of an upload: a generator
 
     @property
+    def status(self) -> Optional[int]:
+        """Of the answer."""
+        return self._response.status if self._response is not None else None
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """Of the answer, with names in lower case."""
         return self._response.headers if self._response is not None else {}
