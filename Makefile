@@ -5,10 +5,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format matrix fuzz bench clean
+.PHONY: help demo test check format matrix fuzz faults faults-peers bench clean
 
 help:  ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY)  ## Start the platform with a real model, and talk to it
 	@$(RUN) -m nexusai demo
@@ -38,6 +38,12 @@ matrix: $(READY)  ## Run the SDK's tests on every supported Python that is found
 
 fuzz: $(READY)  ## Ask the platform for whatever its API documents allow, for a few minutes
 	NEXUS_FUZZ_EXAMPLES=300 $(RUN) -m pytest tests/server/test_schema.py
+
+faults: $(READY)  ## Repeat the random faults for minutes
+	NEXUS_FAULT_RUNS=500 $(RUN) -m pytest tests/server/test_resuming.py
+
+faults-peers: $(READY)  ## The same faults for the peers; writes docs/reliability.md
+	$(RUN) -m benchmarks.reliability
 
 bench: $(READY)  ## Measure against the peers, and write docs/performance.md
 	$(RUN) -m benchmarks

@@ -1,19 +1,20 @@
 """How `anthropic` is asked for text. What is imported inside is part of the cold start."""
 
 PACKAGE = "anthropic"
+KEY = "bench"
 REQUEST = {"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": "Hello"}]}
 
 
-def connect(url):
+def connect(url, key=KEY, **options):
     import anthropic
 
-    return anthropic.Anthropic(api_key="bench", base_url=url)
+    return anthropic.Anthropic(api_key=key, base_url=url, **options)
 
 
 def connect_async(url):
     import anthropic
 
-    return anthropic.AsyncAnthropic(api_key="bench", base_url=url)
+    return anthropic.AsyncAnthropic(api_key=KEY, base_url=url)
 
 
 def ask(client):

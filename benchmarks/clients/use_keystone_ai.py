@@ -1,12 +1,13 @@
 """How `keystone-ai` is asked for text. What is imported inside is part of the cold start."""
 
 PACKAGE = "nexusai"  # it goes by the same name
+KEY = "nxs_bench"
 
 
-def connect(url):
+def connect(url, key=KEY, **options):
     import nexusai
 
-    return nexusai.NexusAIClient(api_key="nxs_bench", base_url=url + "/api/v1")
+    return nexusai.NexusAIClient(api_key=key, base_url=url + "/api/v1", **options)
 
 
 def ask(client):

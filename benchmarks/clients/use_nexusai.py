@@ -1,18 +1,19 @@
 """How `nexusai` is asked for text. What is imported inside is part of the cold start."""
 
 PACKAGE = "nexusai"
+KEY = "nxs_bench"
 
 
-def connect(url):
+def connect(url, key=KEY, **options):
     import nexusai
 
-    return nexusai.NexusAIClient(api_key="nxs_bench", base_url=url + "/api/v1")
+    return nexusai.NexusAIClient(api_key=key, base_url=url + "/api/v1", **options)
 
 
 def connect_async(url):
     import nexusai
 
-    return nexusai.AsyncNexusAIClient(api_key="nxs_bench", base_url=url + "/api/v1")
+    return nexusai.AsyncNexusAIClient(api_key=KEY, base_url=url + "/api/v1")
 
 
 def ask(client):

@@ -1,19 +1,20 @@
 """How `openai` is asked for text. What is imported inside is part of the cold start."""
 
 PACKAGE = "openai"
+KEY = "bench"
 MESSAGES = [{"role": "user", "content": "Hello"}]
 
 
-def connect(url):
+def connect(url, key=KEY, **options):
     import openai
 
-    return openai.OpenAI(api_key="bench", base_url=url + "/v1")
+    return openai.OpenAI(api_key=key, base_url=url + "/v1", **options)
 
 
 def connect_async(url):
     import openai
 
-    return openai.AsyncOpenAI(api_key="bench", base_url=url + "/v1")
+    return openai.AsyncOpenAI(api_key=KEY, base_url=url + "/v1")
 
 
 def ask(client):

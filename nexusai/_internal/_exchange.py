@@ -88,6 +88,7 @@ class Exchange:
             content = self._blocks = body.blocks()
         request = Request(call.method, call.url, call.headers, content, deadline, call.timeout)
         self._response = self._transport.send(request)
+        self._refuse_unasked_encoding()
         if self._response.status >= 300:
             excerpt = self._body(MAX_ERROR_BODY_BYTES, truncate=True)
             answer = Answer(self._response.status, self._response.headers, excerpt)
@@ -96,6 +97,19 @@ class Exchange:
             whole = self._body(DEFAULT_MAX_RESPONSE_BYTES)
             self._answer = Answer(self._response.status, self._response.headers, whole)
             self.close()
+
+    def _refuse_unasked_encoding(self) -> None:
+        """Nothing compressed was asked for, so that a small answer cannot unpack to a huge one."""
+        assert self._response is not None  # noqa: S101 - only called with one
+        encoding = self._response.headers.get("content-encoding", "identity").lower()
+        if encoding == "identity" or (b"accept-encoding", b"identity") not in self._call.headers:
+            return
+        raise errors.InvalidResponseError(
+            f"The answer is compressed ({encoding[:40]}), which was not asked for. A proxy on the way that "
+            "compresses is let in by `default_headers={'Accept-Encoding': 'gzip'}`.",
+            self._response.status,
+            request_id=self._response.headers.get("x-request-id"),
+        )
 
     @property
     def answer(self) -> Answer:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+
 import pytest
 from faults.server import FaultServer, completed, drop, hang, head, reply, reset, send, trickle
 
@@ -351,3 +354,17 @@ async def test_a_storm_is_not_fed(faults: FaultServer, async_client: nexusai.Asy
             await eager.models.list()
     assert 200 + 40 <= len(faults.requests) <= 200 + 40 + 20 + 20
     assert "too many of this client's calls fail" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_what_is_compressed_unasked_is_not_unpacked(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, status: int
+) -> None:
+    """Kilobytes cannot become gigabytes; who asks for compression gets it."""
+    content = gzip.compress(json.dumps({"data": []}).encode())
+    faults.plays(*[reply(status, raw=content, content_encoding="gzip")] * 2)
+    with pytest.raises(errors.InvalidResponseError, match="compressed .gzip., which was not asked for"):
+        await async_client.models.list()
+    asking = async_client.with_options(default_headers={"Accept-Encoding": "gzip"})
+    if status == 200:
+        assert await asking.models.list() == []
