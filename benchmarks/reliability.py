@@ -38,6 +38,8 @@ KEY = "nxs_canary_51c0ffee"
 _CLIENT = Path(__file__).resolve().parent / "clients" / "meet.py"
 _PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 _EVENTS = head(200, {"content-type": "text/event-stream", "x-task-id": "task_s"})
+_PATIENCE = 30
+_STUCK = {"text": "", "error": "", "sdk_error": False, "leaked": False, "seconds": _PATIENCE, "megabytes": 0}
 _ENDLESS = head(400, {"content-type": "text/plain"})
 _MEGABYTE = 1024 * 1024
 
@@ -170,7 +172,7 @@ ROWS = (
     Row(
         "S9",
         "One byte every 0.1 s: `timeout=1` bounds a call",
-        lambda shape, _: [trickle(head(200, {"content-length": "400"}) + b" " * 400, 0.1)],
+        lambda shape, _: [trickle(head(200, {"content-length": "100"}) + b" " * 100, 0.1)],
         lambda it: it.failed_well and it.report["seconds"] < 1.5,
         options={"timeout": 1, **_ONCE},
     ),
@@ -314,14 +316,12 @@ def _meet(row: Row, contender: Contender) -> Meeting:
         server.plays(*row.acts(shape, elsewhere.base_url))
         url = server.base_url.removesuffix("/api/v1")
         script = [str(contender.python), "-E", "-s", str(_CLIENT), contender.name, row.action, url, KEY]
-        done = subprocess.run(
-            [*script, json.dumps(row.options)],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd="/",
-        )
+        try:
+            done = subprocess.run(
+                command, check=False, capture_output=True, text=True, timeout=_PATIENCE, cwd="/"
+            )
+        except subprocess.TimeoutExpired:
+            return Meeting(_STUCK, server.requests, len(elsewhere.requests), hung_up=False)
         if done.returncode:
             sys.exit(f"{row.id} {contender.name}:\n{done.stderr}")
         hung_up = server.hung_up.wait(2) if row.action == "leave" else False

@@ -59,8 +59,8 @@ def test_examples_run(example: Path, platform: ServerProcess, tmp_path: Path) ->
 @pytest.mark.parametrize("code", snippets("(?:bash|shell|sh)"))
 def test_commands_exist(code: str) -> None:
     """Every `make` target and every `nexusai` command that is shown."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for name in re.findall(r"^make ([a-z]+)", code, re.MULTILINE):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for name in re.findall(r"^make ([a-z-]+)", code, re.MULTILINE):
         assert name in targets
     for words in re.findall(r"^nexusai ((?:[a-z]+ ?)+)", code, re.MULTILINE):
         command = [sys.executable, "-m", "nexusai", *words.split()[:2], "--help"]
