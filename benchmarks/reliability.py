@@ -315,7 +315,8 @@ def _meet(row: Row, contender: Contender) -> Meeting:
     try:
         server.plays(*row.acts(shape, elsewhere.base_url))
         url = server.base_url.removesuffix("/api/v1")
-        script = [str(contender.python), "-E", "-s", str(_CLIENT), contender.name, row.action, url, KEY]
+        script = [str(contender.python), "-E", "-s", str(_CLIENT)]
+        command = [*script, contender.name, row.action, url, KEY, json.dumps(row.options)]
         try:
             done = subprocess.run(
                 command, check=False, capture_output=True, text=True, timeout=_PATIENCE, cwd="/"
