@@ -26,6 +26,7 @@ check: $(READY)  ## Lint, formatting, types, and that what is generated is curre
 	$(RUN) -m pyright
 	$(RUN) scripts/unasync.py --check
 	$(RUN) scripts/generate_docs.py --check
+	$(RUN) scripts/verify_types.py
 
 format: $(READY)  ## Write what is generated, and format everything
 	$(RUN) scripts/unasync.py

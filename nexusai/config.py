@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     class _Attribute(Generic[T]):
+        """Read as its value from an instance, as the setting itself from the class."""
+
         @overload
         def __get__(self, holder: None, owner: type) -> Setting[T]: ...
         @overload
@@ -108,7 +110,7 @@ class Setting(_Attribute[T]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        self.variable = f"NEXUS_{name.upper()}"
+        self.variable: str = f"NEXUS_{name.upper()}"
 
     def resolve(self, holder: Config, given: Optional[T]) -> T:
         """The value: `given` to a client, else assigned, else from outside, else the default."""
@@ -133,25 +135,29 @@ class Config:
     """The settings of clients made from now on. Assign to change one; `None` unsets it."""
 
     api_key: Setting[Optional[str]] = Setting(_text, None, "a string", secret=True)
-    base_url = Setting(
+    base_url: Setting[str] = Setting(
         _address,
         constants.DEFAULT_BASE_URL,
         "an address like https://host/api/v1, without user, query or fragment",
     )
-    timeout = Setting(_seconds, constants.DEFAULT_TIMEOUT, "seconds, more than 0")
-    max_retries = Setting(_count, constants.DEFAULT_MAX_RETRIES, "a whole number, 0 or more")
-    poll_interval = Setting(_seconds, constants.DEFAULT_POLL_INTERVAL, "seconds, more than 0")
-    poll_timeout = Setting(_seconds, constants.DEFAULT_POLL_TIMEOUT, "seconds, more than 0")
+    timeout: Setting[float] = Setting(_seconds, constants.DEFAULT_TIMEOUT, "seconds, more than 0")
+    max_retries: Setting[int] = Setting(_count, constants.DEFAULT_MAX_RETRIES, "a whole number, 0 or more")
+    poll_interval: Setting[float] = Setting(_seconds, constants.DEFAULT_POLL_INTERVAL, "seconds, more than 0")
+    poll_timeout: Setting[float] = Setting(_seconds, constants.DEFAULT_POLL_TIMEOUT, "seconds, more than 0")
     total_timeout: Setting[Optional[float]] = Setting(_seconds, None, "seconds, more than 0")
     content_timeout: Setting[Optional[float]] = Setting(_seconds, None, "seconds, more than 0")
     resume_streams: Setting[bool] = Setting(_truth, True, "true or false")
-    max_connections = Setting(_size, constants.DEFAULT_MAX_CONNECTIONS, "a whole number, 1 or more")
-    max_body_bytes = Setting(_size, constants.DEFAULT_MAX_BODY_BYTES, "a whole number of bytes, 1 or more")
+    max_connections: Setting[int] = Setting(
+        _size, constants.DEFAULT_MAX_CONNECTIONS, "a whole number, 1 or more"
+    )
+    max_body_bytes: Setting[int] = Setting(
+        _size, constants.DEFAULT_MAX_BODY_BYTES, "a whole number of bytes, 1 or more"
+    )
 
     def __init__(self) -> None:
         self._assigned: Dict[str, Any] = {}
         self._file: Optional[Dict[str, Optional[str]]] = None
-        self.generation = 0
+        self.generation: int = 0
         """Grows with every assignment, so that default clients know when they are out of date."""
 
     def resolve(self, **given: Any) -> Dict[str, Any]:
@@ -186,5 +192,5 @@ class Config:
         return f"<Config base_url={self.base_url!r} api_key={'set' if self.api_key else 'not set'}>"
 
 
-config = Config()
+config: Config = Config()
 """The settings of this process: `nexusai.config`."""

@@ -11,7 +11,7 @@ import re
 import sys
 from array import array
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Generic, List, Optional, TypeVar
+from typing import Any, Callable, ClassVar, Dict, Generic, List, Optional, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -78,7 +78,7 @@ Time = Annotated[datetime, BeforeValidator(_utc)]
 class Model(BaseModel):
     """The base of everything that the platform returns."""
 
-    model_config = ConfigDict(extra="allow", protected_namespaces=())
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", protected_namespaces=())
 
 
 class Result(Model):

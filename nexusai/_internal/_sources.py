@@ -30,7 +30,7 @@ class Source:
         self.name = name
         self.size = size
         self.repeatable = repeatable
-        self.started = False
+        self.started: bool = False
         self._file: Optional[IO[bytes]] = None
         self._read = 0
 

@@ -8,7 +8,7 @@ from nexusai.__version__ import __version__
 from nexusai.cli import platform
 from nexusai.cli.demo import demo
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="nexusai",
     help="Nexus AI on the command line.",
     epilog="Begin with `nexusai demo`, or `nexusai serve` and the Python SDK: import nexusai",

@@ -50,8 +50,8 @@ class BatchItem(Generic[T]):
 
     def __init__(self, call: Call, outcome: Outcome[T], *, restored: bool = False) -> None:
         self.call = call
-        self.result = outcome.result
-        self.error = outcome.error
+        self.result: Optional[T] = outcome.result
+        self.error: Optional[Exception] = outcome.error
         self.restored = restored
 
     def __repr__(self) -> str:

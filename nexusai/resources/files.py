@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Iterator, Optional, Union, overload
+from typing import Final, Iterator, Optional, Union, overload
 
 from nexusai._internal import _bodies
 from nexusai._internal._default import default_internal_client
@@ -115,9 +115,9 @@ class FilesResource(Resource):
 
 
 _default = FilesResource(default_internal_client)
-upload = _default.upload
-get = _default.get
-list = _default.list  # noqa: A001 - `nexusai.files.list`
-iter = _default.iter  # noqa: A001 - `nexusai.files.iter`
-delete = _default.delete
-download = _default.download
+upload: Final = _default.upload
+get: Final = _default.get
+list: Final = _default.list  # noqa: A001 - `nexusai.files.list`
+iter: Final = _default.iter  # noqa: A001 - `nexusai.files.iter`
+delete: Final = _default.delete
+download: Final = _default.download

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import Any, Final, List, Optional
 
 from pydantic import Field
 
@@ -84,5 +84,5 @@ class ImagesResource(Resource):
 
 
 _default = ImagesResource(default_internal_client)
-generate = _default.generate
-generate_async = _default.generate_async
+generate: Final = _default.generate
+generate_async: Final = _default.generate_async

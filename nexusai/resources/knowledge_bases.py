@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Optional, Sequence, Union
+from typing import Any, Final, Iterator, List, Optional, Sequence, Union
 
 from nexusai._internal import _bodies, _prompts
 from nexusai._internal._default import default_internal_client
@@ -37,7 +37,7 @@ class AnswerStream:
 
     def __init__(self, question: str, sources: List[SearchResult], stream: Optional[TextStream]) -> None:
         self.sources = sources
-        self.found = stream is not None
+        self.found: bool = stream is not None
         self._nothing = _prompts.not_found(question)
         self._stream = stream
 
@@ -286,15 +286,15 @@ def _steady(config: Any) -> Any:
 
 
 _default = KnowledgeBasesResource(default_internal_client)
-create = _default.create
-get = _default.get
-list = _default.list  # noqa: A001 - `nexusai.knowledge_bases.list`
-delete = _default.delete
-upload_document = _default.upload_document
-upload_documents = _default.upload_documents
-add_document = _default.add_document
-list_documents = _default.list_documents
-delete_document = _default.delete_document
-search = _default.search
-ask = _default.ask
-ask_stream = _default.ask_stream
+create: Final = _default.create
+get: Final = _default.get
+list: Final = _default.list  # noqa: A001 - `nexusai.knowledge_bases.list`
+delete: Final = _default.delete
+upload_document: Final = _default.upload_document
+upload_documents: Final = _default.upload_documents
+add_document: Final = _default.add_document
+list_documents: Final = _default.list_documents
+delete_document: Final = _default.delete_document
+search: Final = _default.search
+ask: Final = _default.ask
+ask_stream: Final = _default.ask_stream

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from nexusai._internal._default import default_internal_client
 from nexusai._internal._resource import Resource
 from nexusai.models import ModelInfo, Page
@@ -18,4 +20,4 @@ class ModelsResource(Resource):
 
 
 _default = ModelsResource(default_internal_client)
-list = _default.list  # noqa: A001 - `nexusai.resources.models.list`
+list: Final = _default.list  # noqa: A001 - `nexusai.resources.models.list`

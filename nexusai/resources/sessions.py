@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Final, Iterator, Mapping, Optional
 
 from pydantic import PrivateAttr
 
@@ -181,8 +181,8 @@ class SessionsResource(Resource):
 
 
 _default = SessionsResource(default_internal_client)
-create = _default.create
-get = _default.get
-list = _default.list  # noqa: A001 - `nexusai.sessions.list`
-iter = _default.iter  # noqa: A001 - `nexusai.sessions.iter`
-delete = _default.delete
+create: Final = _default.create
+get: Final = _default.get
+list: Final = _default.list  # noqa: A001 - `nexusai.sessions.list`
+iter: Final = _default.iter  # noqa: A001 - `nexusai.sessions.iter`
+delete: Final = _default.delete

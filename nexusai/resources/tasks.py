@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Iterator, Optional, Type, TypeVar
+from typing import Any, Final, Generic, Iterator, Optional, Type, TypeVar
 
 from pydantic import PrivateAttr
 
@@ -156,8 +156,8 @@ class TasksResource(Resource):
 
 
 _default = TasksResource(default_internal_client)
-get = _default.get
-list = _default.list  # noqa: A001 - `nexusai.tasks.list`
-iter = _default.iter  # noqa: A001 - `nexusai.tasks.iter`
-wait = _default.wait
-cancel = _default.cancel
+get: Final = _default.get
+list: Final = _default.list  # noqa: A001 - `nexusai.tasks.list`
+iter: Final = _default.iter  # noqa: A001 - `nexusai.tasks.iter`
+wait: Final = _default.wait
+cancel: Final = _default.cancel

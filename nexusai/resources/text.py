@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Final, Optional
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -162,7 +162,7 @@ def _options(
 
 
 _default = TextResource(default_internal_client)
-generate = _default.generate
-generate_async = _default.generate_async
-parse = _default.parse
-stream = _default.stream
+generate: Final = _default.generate
+generate_async: Final = _default.generate_async
+parse: Final = _default.parse
+stream: Final = _default.stream

@@ -50,10 +50,10 @@ class AsyncDownload:
         self._call = call
         self._exchange = exchange
         headers = exchange.headers
-        self.filename = file_name(headers.get("content-disposition", ""))
-        self.content_type = headers.get("content-type")
-        self.size = _number(headers.get("content-length"))
-        self.request_id = headers.get("x-request-id")
+        self.filename: Optional[str] = file_name(headers.get("content-disposition", ""))
+        self.content_type: Optional[str] = headers.get("content-type")
+        self.size: Optional[int] = _number(headers.get("content-length"))
+        self.request_id: Optional[str] = headers.get("x-request-id")
         self._etag = headers.get("etag", "")
         self._begun = False
 

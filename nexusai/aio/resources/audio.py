@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Final, Optional
 
 from nexusai import models
 from nexusai._internal import _bodies
@@ -143,7 +143,7 @@ class AsyncAudioResource(AsyncResource):
 
 
 _default = AsyncAudioResource(default_internal_client)
-transcribe = _default.transcribe
-transcribe_async = _default.transcribe_async
-synthesize = _default.synthesize
-synthesize_async = _default.synthesize_async
+transcribe: Final = _default.transcribe
+transcribe_async: Final = _default.transcribe_async
+synthesize: Final = _default.synthesize
+synthesize_async: Final = _default.synthesize_async

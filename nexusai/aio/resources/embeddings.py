@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Final, Iterable, Iterator, List, Optional, Sequence, Union
 
 from nexusai._internal import _bodies
 from nexusai._internal._runtime import Outcome, async_each
@@ -114,7 +114,7 @@ def _joined(answers: Sequence[EmbeddingsResponse]) -> EmbeddingsResponse:
 
 
 _default = AsyncEmbeddingsResource(default_internal_client)
-create = _default.create
-create_batch = _default.create_batch
-list_models = _default.list_models
-health_check = _default.health_check
+create: Final = _default.create
+create_batch: Final = _default.create_batch
+list_models: Final = _default.list_models
+health_check: Final = _default.health_check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import AsyncIterator, Optional, Union, overload
+from typing import AsyncIterator, Final, Optional, Union, overload
 
 from nexusai._internal import _bodies
 from nexusai._internal._sources import FileSource, source_of
@@ -113,9 +113,9 @@ class AsyncFilesResource(AsyncResource):
 
 
 _default = AsyncFilesResource(default_internal_client)
-upload = _default.upload
-get = _default.get
-list = _default.list  # noqa: A001 - `nexusai.files.list`
-iter = _default.iter  # noqa: A001 - `nexusai.files.iter`
-delete = _default.delete
-download = _default.download
+upload: Final = _default.upload
+get: Final = _default.get
+list: Final = _default.list  # noqa: A001 - `nexusai.files.list`
+iter: Final = _default.iter  # noqa: A001 - `nexusai.files.iter`
+delete: Final = _default.delete
+download: Final = _default.download

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import Any, Final, List, Optional
 
 from pydantic import Field
 
@@ -82,5 +82,5 @@ class AsyncImagesResource(AsyncResource):
 
 
 _default = AsyncImagesResource(default_internal_client)
-generate = _default.generate
-generate_async = _default.generate_async
+generate: Final = _default.generate
+generate_async: Final = _default.generate_async

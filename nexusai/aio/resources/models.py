@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from nexusai.aio._internal._default import default_internal_client
 from nexusai.aio._internal._resource import AsyncResource
 from nexusai.models import ModelInfo, Page
@@ -16,4 +18,4 @@ class AsyncModelsResource(AsyncResource):
 
 
 _default = AsyncModelsResource(default_internal_client)
-list = _default.list  # noqa: A001 - `nexusai.resources.models.list`
+list: Final = _default.list  # noqa: A001 - `nexusai.resources.models.list`

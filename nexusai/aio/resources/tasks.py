@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Generic, Optional, Type, TypeVar
+from typing import Any, AsyncIterator, Final, Generic, Optional, Type, TypeVar
 
 from pydantic import PrivateAttr
 
@@ -154,8 +154,8 @@ class AsyncTasksResource(AsyncResource):
 
 
 _default = AsyncTasksResource(default_internal_client)
-get = _default.get
-list = _default.list  # noqa: A001 - `nexusai.tasks.list`
-iter = _default.iter  # noqa: A001 - `nexusai.tasks.iter`
-wait = _default.wait
-cancel = _default.cancel
+get: Final = _default.get
+list: Final = _default.list  # noqa: A001 - `nexusai.tasks.list`
+iter: Final = _default.iter  # noqa: A001 - `nexusai.tasks.iter`
+wait: Final = _default.wait
+cancel: Final = _default.cancel
