@@ -4,19 +4,18 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Type
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
-from nexusai._internal import _bodies, _responses, _retry
+from nexusai._internal import _bodies, _responses, _retry, _stand_in
 from nexusai._internal._download import Download
 from nexusai._internal._exchange import Call, Exchange
 from nexusai._internal._observing import Observer, OnRequest, OnResponse, set_up_logging
 from nexusai._internal._pool import Pools
 from nexusai._internal._responses import Answer, M, R
-from nexusai._internal._runtime import sleep
+from nexusai._internal._runtime import CLOCK, Clock
 from nexusai._internal._streaming import StreamProcessor
 from nexusai._internal._transport import (
     AnyTransport,
@@ -77,7 +76,8 @@ class InternalClient:
         )
         if transport not in (None, "httpx"):
             raise ValueError(f"transport: expected 'httpx', not {transport!r}")
-        self._own = None if http_client is None else ClientTransport(http_client)
+        self._stand_in = http_client if isinstance(http_client, _stand_in.StandIn) else None
+        self._own = None if http_client is None or self._stand_in else ClientTransport(http_client)
         self._api_key = _bodies.checked_key(settings["api_key"])
         self.base_url: str = settings["base_url"]
         self.timeout: float = settings["timeout"]
@@ -115,6 +115,19 @@ class InternalClient:
     def options(self) -> Dict[str, Any]:
         """The arguments that make another client like this one."""
         return self._options
+
+    @property
+    def stand_in(self) -> Optional[_stand_in.StandIn]:
+        """What takes the network's place; None where nothing does."""
+        if self._stand_in is not None or self._own is not None or not _stand_in.installed:
+            return self._stand_in
+        return _stand_in.current()
+
+    @property
+    def clock(self) -> Clock:
+        """What this client tells the time by."""
+        stand_in = self.stand_in
+        return CLOCK if stand_in is None else stand_in.clock
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} base_url={self.base_url!r}>"
@@ -242,15 +255,16 @@ class InternalClient:
             lines.setdefault(b"idempotency-key", _bodies.idempotency_key())
         lines.update(given)
         url = with_query(parse_url(self.base_url + path), _bodies.query(params or {}))
-        started = time.monotonic()
+        clock = self.clock
         return Call(
             method=method,
             url=url,
             headers=list(lines.items()),
             body=body,
             timeout=timeout or self.timeout,
-            deadline=started + self.total_timeout if self.total_timeout else _FOREVER,
+            deadline=clock.monotonic() + self.total_timeout if self.total_timeout else _FOREVER,
             total_timeout=self.total_timeout,
+            clock=clock,
         )
 
     def stream_call(self, method: str, path: str, json: Any = None, **options: Any) -> Call:
@@ -275,9 +289,10 @@ class InternalClient:
         the exchange is closed.
         """
         attempts: List[errors.Attempt] = []
+        pools = pools or self._current_pools()
         self._budget.earn()
         while True:
-            exchange = Exchange(pools or self._pools, call, self._api_key, streaming=streaming)
+            exchange = Exchange(pools, call, self._api_key, streaming=streaming)
             observation = self._observer.begin(call, len(attempts) + 1)
             try:
                 exchange.begin()
@@ -296,7 +311,7 @@ class InternalClient:
             if delay is None:
                 error.attempts = tuple(attempts)
                 raise error
-            sleep(delay)
+            call.clock.sleep(delay)
 
     def warmup(self) -> None:
         """Open a connection now, so that the first call need not.
@@ -315,7 +330,7 @@ class InternalClient:
         if isinstance(call.body, Upload) and not call.body.repeatable:
             return None  # what was read of it is gone, and sending the rest would be another file
         delay = _retry.pause(failures, error.retry_after)
-        if delay is None or time.monotonic() + delay >= call.deadline:
+        if delay is None or call.clock.monotonic() + delay >= call.deadline:
             return None
         # A limit says when to come back, so coming back is no storm.
         if error.status_code != 429 and not self._budget.spend():
@@ -323,8 +338,19 @@ class InternalClient:
             return None
         return delay
 
+    def _current_pools(self) -> Pools:
+        stand_in = self.stand_in
+        pools: Pools = self._pools if stand_in is None else stand_in.pools
+        return pools
+
     def _open_transport(self) -> AnyTransport:
-        return self._own or Transport(parse_url(self.base_url))
+        return self.transport_to(parse_url(self.base_url))
+
+    def transport_to(self, url: Any) -> AnyTransport:
+        """A way to the origin of `url`."""
+        stand_in = self.stand_in
+        transport: AnyTransport = stand_in.transport if stand_in is not None else self._own or Transport(url)
+        return transport
 
     def close(self) -> None:
         """Close all connections."""
@@ -336,7 +362,7 @@ class _AsyncElsewhere:
 
     def __init__(self, client: InternalClient, url: Any) -> None:
         self._client = client
-        self._pools = Pools(lambda: client._own or Transport(url), 1)
+        self._pools = Pools(lambda: client.transport_to(url), 1)
         self.max_retries = client.max_retries
 
     def open(self, call: Call, *, streaming: bool = False) -> Exchange:

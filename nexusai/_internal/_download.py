@@ -17,7 +17,7 @@ from typing_extensions import Protocol
 from nexusai import error as errors
 from nexusai._internal._exchange import Call, Exchange
 from nexusai._internal._responses import file_name
-from nexusai._internal._runtime import in_thread, sleep
+from nexusai._internal._runtime import in_thread
 from nexusai._internal._transport import TransportError
 from nexusai._internal._upload import OnBytes
 
@@ -141,7 +141,7 @@ class Download:
             InvalidResponseError: the file is another one by now.
         """
         self.close()
-        sleep(_PAUSE * (failures - 1))
+        self._call.clock.sleep(_PAUSE * (failures - 1))
         wanted: Dict[bytes, bytes] = {
             b"range": f"bytes={offset}-".encode("ascii"),
             b"if-range": self._etag.encode("latin-1"),

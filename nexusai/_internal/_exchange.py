@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Union
 
 from nexusai import error as errors
@@ -12,7 +11,7 @@ from nexusai._internal import _responses
 from nexusai._internal._bodies import Header
 from nexusai._internal._pool import Pool, Pools
 from nexusai._internal._responses import Answer
-from nexusai._internal._runtime import finish
+from nexusai._internal._runtime import CLOCK, Clock, finish
 from nexusai._internal._transport import AnyTransport, Request, Response, TransportError
 from nexusai._internal._upload import Upload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
@@ -24,7 +23,7 @@ _LAST_MOMENT = 0.1
 class Call(NamedTuple):
     """What stays the same over the attempts of a call.
 
-    `timeout` (seconds) bounds an attempt; `deadline`, on the monotonic clock, the whole.
+    `timeout` (seconds) bounds an attempt; `deadline`, on `clock`, the whole.
     """
 
     method: str
@@ -34,6 +33,7 @@ class Call(NamedTuple):
     timeout: float
     deadline: float
     total_timeout: Optional[float]
+    clock: Clock = CLOCK
 
 
 class Exchange:
@@ -77,7 +77,7 @@ class Exchange:
 
     def _begin(self) -> None:
         call = self._call
-        limit = min(call.deadline, time.monotonic() + call.timeout)
+        limit = min(call.deadline, call.clock.monotonic() + call.timeout)
         self._pool = self._pools.current()
         self._transport = self._pool.take(limit)
         body = call.body
@@ -172,7 +172,7 @@ class Exchange:
                 request_id=request_id,
                 sent=error.sent,
             )
-        total = time.monotonic() >= self._call.deadline
+        total = self._call.clock.monotonic() >= self._call.deadline
         limit = self._call.total_timeout if total else self._call.timeout
         name = "total_timeout" if total else "timeout"
         return errors.APITimeoutError(

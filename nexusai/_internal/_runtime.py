@@ -46,6 +46,26 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+class Clock:
+    """What deadlines are told by, and pauses are made on. A test's time may pass by itself."""
+
+    def monotonic(self) -> float:
+        """Seconds, from some moment on."""
+        return time.monotonic()
+
+    async def async_sleep(self, seconds: float) -> None:
+        """Wait, on asyncio or trio."""
+        await async_sleep(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        sleep(seconds)
+
+
+CLOCK = Clock()
+"""The machine's."""
+
+
 async def async_in_thread(function: Callable[[], T]) -> T:
     """Run what blocks beside the event loop."""
     from anyio.to_thread import run_sync

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, cast
 
@@ -14,7 +13,7 @@ from nexusai import error as errors
 from nexusai._internal import _bodies, _retry
 from nexusai._internal._exchange import Call, Exchange
 from nexusai._internal._poller import TaskPoller
-from nexusai._internal._runtime import finish, sleep
+from nexusai._internal._runtime import finish
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
 from nexusai.models import TaskFailure, TextResponse
@@ -104,7 +103,7 @@ class StreamProcessor:
     def _open(self, call: Call) -> Exchange:
         exchange = self._exchange = self._client.open(call, streaming=True)
         self._decoder = EventDecoder()
-        self._last_content = time.monotonic()
+        self._last_content = self._call.clock.monotonic()
         self._task_id = self._header("x-task-id") or self._task_id
         self._resumable = bool(self._task_id) and "resumable" in (self._header("preference-applied") or "")
         return exchange
@@ -123,7 +122,7 @@ class StreamProcessor:
         self._parts_at_failure = len(self.parts)
         client = self._client
         pause = _retry.pause(self._failures - 1, None) if self._failures > 1 else 0.0
-        out_of_time = time.monotonic() + (pause or 0.0) >= self._call.deadline
+        out_of_time = self._call.clock.monotonic() + (pause or 0.0) >= self._call.deadline
         if not client.resume_streams or self._failures > client.max_retries or out_of_time:
             raise trouble
         call = self._call
@@ -133,7 +132,7 @@ class StreamProcessor:
             call = client.call("GET", path, headers=headers)._replace(deadline=call.deadline)
         elif self.parts:
             return None
-        sleep(pause or 0.0)
+        self._call.clock.sleep(pause or 0.0)
         try:
             return self._open(call)
         except errors.APIError:
@@ -191,7 +190,7 @@ class StreamProcessor:
     def _accept(self, data: bytes) -> Iterator[JSONObject]:
         """The chunks that these bytes complete; what follows the announced end is of no interest."""
         events = [] if self.ended else self._decode(data)
-        now = time.monotonic()
+        now = self._call.clock.monotonic()
         if events:
             self._last_content = now
         elif now - self._last_content > self._client.content_timeout:

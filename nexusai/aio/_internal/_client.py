@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import Any, AsyncIterator, Dict, List, Mapping, Optional, Type
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
-from nexusai._internal import _bodies, _responses, _retry
+from nexusai._internal import _bodies, _responses, _retry, _stand_in
 from nexusai._internal._observing import Observer, OnRequest, OnResponse, set_up_logging
 from nexusai._internal._responses import Answer, M, R
-from nexusai._internal._runtime import async_sleep
+from nexusai._internal._runtime import CLOCK, Clock
 from nexusai._internal._transport import (
     AsyncAnyTransport,
     AsyncClientTransport,
@@ -75,7 +74,8 @@ class AsyncInternalClient:
         )
         if transport not in (None, "httpx"):
             raise ValueError(f"transport: expected 'httpx', not {transport!r}")
-        self._own = None if http_client is None else AsyncClientTransport(http_client)
+        self._stand_in = http_client if isinstance(http_client, _stand_in.StandIn) else None
+        self._own = None if http_client is None or self._stand_in else AsyncClientTransport(http_client)
         self._api_key = _bodies.checked_key(settings["api_key"])
         self.base_url: str = settings["base_url"]
         self.timeout: float = settings["timeout"]
@@ -113,6 +113,19 @@ class AsyncInternalClient:
     def options(self) -> Dict[str, Any]:
         """The arguments that make another client like this one."""
         return self._options
+
+    @property
+    def stand_in(self) -> Optional[_stand_in.StandIn]:
+        """What takes the network's place; None where nothing does."""
+        if self._stand_in is not None or self._own is not None or not _stand_in.installed:
+            return self._stand_in
+        return _stand_in.current()
+
+    @property
+    def clock(self) -> Clock:
+        """What this client tells the time by."""
+        stand_in = self.stand_in
+        return CLOCK if stand_in is None else stand_in.clock
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} base_url={self.base_url!r}>"
@@ -240,15 +253,16 @@ class AsyncInternalClient:
             lines.setdefault(b"idempotency-key", _bodies.idempotency_key())
         lines.update(given)
         url = with_query(parse_url(self.base_url + path), _bodies.query(params or {}))
-        started = time.monotonic()
+        clock = self.clock
         return Call(
             method=method,
             url=url,
             headers=list(lines.items()),
             body=body,
             timeout=timeout or self.timeout,
-            deadline=started + self.total_timeout if self.total_timeout else _FOREVER,
+            deadline=clock.monotonic() + self.total_timeout if self.total_timeout else _FOREVER,
             total_timeout=self.total_timeout,
+            clock=clock,
         )
 
     def stream_call(self, method: str, path: str, json: Any = None, **options: Any) -> Call:
@@ -273,9 +287,10 @@ class AsyncInternalClient:
         the exchange is closed.
         """
         attempts: List[errors.Attempt] = []
+        pools = pools or self._current_pools()
         self._budget.earn()
         while True:
-            exchange = AsyncExchange(pools or self._pools, call, self._api_key, streaming=streaming)
+            exchange = AsyncExchange(pools, call, self._api_key, streaming=streaming)
             observation = self._observer.begin(call, len(attempts) + 1)
             try:
                 await exchange.begin()
@@ -294,7 +309,7 @@ class AsyncInternalClient:
             if delay is None:
                 error.attempts = tuple(attempts)
                 raise error
-            await async_sleep(delay)
+            await call.clock.async_sleep(delay)
 
     async def warmup(self) -> None:
         """Open a connection now, so that the first call need not.
@@ -313,7 +328,7 @@ class AsyncInternalClient:
         if isinstance(call.body, AsyncUpload) and not call.body.repeatable:
             return None  # what was read of it is gone, and sending the rest would be another file
         delay = _retry.pause(failures, error.retry_after)
-        if delay is None or time.monotonic() + delay >= call.deadline:
+        if delay is None or call.clock.monotonic() + delay >= call.deadline:
             return None
         # A limit says when to come back, so coming back is no storm.
         if error.status_code != 429 and not self._budget.spend():
@@ -321,8 +336,21 @@ class AsyncInternalClient:
             return None
         return delay
 
+    def _current_pools(self) -> AsyncPools:
+        stand_in = self.stand_in
+        pools: AsyncPools = self._pools if stand_in is None else stand_in.async_pools
+        return pools
+
     def _open_transport(self) -> AsyncAnyTransport:
-        return self._own or AsyncTransport(parse_url(self.base_url))
+        return self.transport_to(parse_url(self.base_url))
+
+    def transport_to(self, url: Any) -> AsyncAnyTransport:
+        """A way to the origin of `url`."""
+        stand_in = self.stand_in
+        transport: AsyncAnyTransport = (
+            stand_in.async_transport if stand_in is not None else self._own or AsyncTransport(url)
+        )
+        return transport
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -334,7 +362,7 @@ class _AsyncElsewhere:
 
     def __init__(self, client: AsyncInternalClient, url: Any) -> None:
         self._client = client
-        self._pools = AsyncPools(lambda: client._own or AsyncTransport(url), 1)
+        self._pools = AsyncPools(lambda: client.transport_to(url), 1)
         self.max_retries = client.max_retries
 
     async def open(self, call: Call, *, streaming: bool = False) -> AsyncExchange:

@@ -14,7 +14,7 @@ from typing_extensions import Protocol
 
 from nexusai import error as errors
 from nexusai._internal._responses import file_name
-from nexusai._internal._runtime import async_in_thread, async_sleep
+from nexusai._internal._runtime import async_in_thread
 from nexusai._internal._transport import TransportError
 from nexusai.aio._internal._exchange import AsyncExchange, Call
 from nexusai.aio._internal._upload import OnBytes
@@ -141,7 +141,7 @@ class AsyncDownload:
             InvalidResponseError: the file is another one by now.
         """
         await self.aclose()
-        await async_sleep(_PAUSE * (failures - 1))
+        await self._call.clock.async_sleep(_PAUSE * (failures - 1))
         wanted: Dict[bytes, bytes] = {
             b"range": f"bytes={offset}-".encode("ascii"),
             b"if-range": self._etag.encode("latin-1"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, AsyncIterator, List, Mapping, NamedTuple, Optional, Union
 
 from nexusai import error as errors
 from nexusai._internal import _responses
 from nexusai._internal._bodies import Header
 from nexusai._internal._responses import Answer
-from nexusai._internal._runtime import async_finish
+from nexusai._internal._runtime import CLOCK, Clock, async_finish
 from nexusai._internal._transport import AsyncAnyTransport, AsyncResponse, Request, TransportError
 from nexusai.aio._internal._pool import AsyncPool, AsyncPools
 from nexusai.aio._internal._upload import AsyncUpload
@@ -22,7 +21,7 @@ _LAST_MOMENT = 0.1
 class Call(NamedTuple):
     """What stays the same over the attempts of a call.
 
-    `timeout` (seconds) bounds an attempt; `deadline`, on the monotonic clock, the whole.
+    `timeout` (seconds) bounds an attempt; `deadline`, on `clock`, the whole.
     """
 
     method: str
@@ -32,6 +31,7 @@ class Call(NamedTuple):
     timeout: float
     deadline: float
     total_timeout: Optional[float]
+    clock: Clock = CLOCK
 
 
 class AsyncExchange:
@@ -75,7 +75,7 @@ class AsyncExchange:
 
     async def _begin(self) -> None:
         call = self._call
-        limit = min(call.deadline, time.monotonic() + call.timeout)
+        limit = min(call.deadline, call.clock.monotonic() + call.timeout)
         self._pool = self._pools.current()
         self._transport = await self._pool.take(limit)
         body = call.body
@@ -170,7 +170,7 @@ class AsyncExchange:
                 request_id=request_id,
                 sent=error.sent,
             )
-        total = time.monotonic() >= self._call.deadline
+        total = self._call.clock.monotonic() >= self._call.deadline
         limit = self._call.total_timeout if total else self._call.timeout
         name = "total_timeout" if total else "timeout"
         return errors.APITimeoutError(

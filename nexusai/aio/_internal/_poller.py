@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 from nexusai import error as errors
 from nexusai._internal import _bodies, _responses
-from nexusai._internal._runtime import async_sleep
 from nexusai.models import Task
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ class AsyncTaskPoller:
         return task
 
     async def _wait(self, task_id: str, on_progress: Optional[OnProgress]) -> Tuple[Task, Answer]:
-        started = time.monotonic()
+        started = self._client.clock.monotonic()
         deadline = started + self._poll_timeout
         reported: Optional[Tuple[str, Optional[float]]] = None
         while True:
@@ -80,19 +78,19 @@ class AsyncTaskPoller:
         the platform did hold it: one that is about to stop promises to, and answers at once.
         """
         client = self._client
-        patience = min(client.timeout, max(0.0, deadline - time.monotonic()) + 1.0)
+        patience = min(client.timeout, max(0.0, deadline - self._client.clock.monotonic()) + 1.0)
         seconds = None if client.long_polls is False else _bodies.server_wait(patience)
         seconds = min(seconds, 1) if seconds and watched else seconds
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
-        asked = time.monotonic()
+        asked = self._client.clock.monotonic()
         answer = await client.send("GET", _bodies.path("tasks", task_id), headers=headers)
         if seconds:
             client.long_polls = "preference-applied" in answer.headers
-        held = bool(seconds and client.long_polls and time.monotonic() - asked > seconds / 2)
+        held = bool(seconds and client.long_polls and self._client.clock.monotonic() - asked > seconds / 2)
         return _responses.read_model(answer, Task), answer, held
 
     async def _pause(self, task: Task, started: float, deadline: float, *, held: bool) -> None:
-        now = time.monotonic()
+        now = self._client.clock.monotonic()
         if now >= deadline:
             raise errors.TaskTimeoutError(
                 f"Task {task.task_id} is still {task.status} after {self._poll_timeout:g} s "
@@ -102,4 +100,4 @@ class AsyncTaskPoller:
             )
         if not held:
             pause = max(_FIRST_PAUSE, _PATIENCE * (now - started))
-            await async_sleep(min(pause, self._poll_interval, deadline - now))
+            await self._client.clock.async_sleep(min(pause, self._poll_interval, deadline - now))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, Optional, cast
 
@@ -10,7 +9,7 @@ from pydantic_core import from_json
 
 from nexusai import error as errors
 from nexusai._internal import _bodies, _retry
-from nexusai._internal._runtime import async_finish, async_sleep
+from nexusai._internal._runtime import async_finish
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
 from nexusai.aio._internal._exchange import AsyncExchange, Call
@@ -102,7 +101,7 @@ class AsyncStreamProcessor:
     async def _open(self, call: Call) -> AsyncExchange:
         exchange = self._exchange = await self._client.open(call, streaming=True)
         self._decoder = EventDecoder()
-        self._last_content = time.monotonic()
+        self._last_content = self._call.clock.monotonic()
         self._task_id = self._header("x-task-id") or self._task_id
         self._resumable = bool(self._task_id) and "resumable" in (self._header("preference-applied") or "")
         return exchange
@@ -121,7 +120,7 @@ class AsyncStreamProcessor:
         self._parts_at_failure = len(self.parts)
         client = self._client
         pause = _retry.pause(self._failures - 1, None) if self._failures > 1 else 0.0
-        out_of_time = time.monotonic() + (pause or 0.0) >= self._call.deadline
+        out_of_time = self._call.clock.monotonic() + (pause or 0.0) >= self._call.deadline
         if not client.resume_streams or self._failures > client.max_retries or out_of_time:
             raise trouble
         call = self._call
@@ -131,7 +130,7 @@ class AsyncStreamProcessor:
             call = client.call("GET", path, headers=headers)._replace(deadline=call.deadline)
         elif self.parts:
             return None
-        await async_sleep(pause or 0.0)
+        await self._call.clock.async_sleep(pause or 0.0)
         try:
             return await self._open(call)
         except errors.APIError:
@@ -189,7 +188,7 @@ class AsyncStreamProcessor:
     def _accept(self, data: bytes) -> Iterator[JSONObject]:
         """The chunks that these bytes complete; what follows the announced end is of no interest."""
         events = [] if self.ended else self._decode(data)
-        now = time.monotonic()
+        now = self._call.clock.monotonic()
         if events:
             self._last_content = now
         elif now - self._last_content > self._client.content_timeout:
