@@ -27,6 +27,8 @@ RULES = {
     r"\bawait ": "",
     r"\b__a(?=enter__|exit__|iter__|next__)": "__",
     r"\baclose\b": "close",
+    r"\bhandle_async_request\b": "handle_request",
+    r"\baiter_bytes\b": "iter_bytes",
     r"\n+pytestmark = pytest\.mark\.anyio": "",
 }
 

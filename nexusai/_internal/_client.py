@@ -17,15 +17,9 @@ from nexusai._internal._pool import Pools
 from nexusai._internal._responses import Answer, M, R
 from nexusai._internal._runtime import CLOCK, Clock
 from nexusai._internal._streaming import StreamProcessor
-from nexusai._internal._transport import (
-    AnyTransport,
-    ClientTransport,
-    Transport,
-    origin_of,
-    parse_url,
-    with_query,
-)
+from nexusai._internal._transport import Transport, Url, parse_url
 from nexusai._internal._upload import Upload
+from nexusai._internal._wire import Wire
 from nexusai.config import config
 from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
@@ -77,9 +71,10 @@ class InternalClient:
         if transport not in (None, "httpx"):
             raise ValueError(f"transport: expected 'httpx', not {transport!r}")
         self._stand_in = http_client if isinstance(http_client, _stand_in.StandIn) else None
-        self._own = None if http_client is None or self._stand_in else ClientTransport(http_client)
+        self._own = None if http_client is None or self._stand_in else _own_transport(http_client)
         self._api_key = _bodies.checked_key(settings["api_key"])
         self.base_url: str = settings["base_url"]
+        self._base = parse_url(self.base_url)
         self.timeout: float = settings["timeout"]
         self.max_retries: int = settings["max_retries"]
         self.poll_interval: float = settings["poll_interval"]
@@ -225,11 +220,14 @@ class InternalClient:
         The API key and the default headers go to the platform only.
         """
         call = self.call("GET", "/")
-        url = call.url.join(address)
-        if origin_of(url) == origin_of(call.url):
+        try:
+            url = call.url.join(address)
+        except ValueError as error:
+            raise errors.InvalidResponseError(
+                f"Expected the address of a file, but found {address[:200]!r}."
+            ) from error
+        if url.origin == call.url.origin:
             return Download.begin(self, call._replace(url=url))
-        if url.scheme not in ("http", "https"):
-            raise errors.InvalidResponseError(f"Expected the address of a file, but found {address[:200]!r}.")
         return Download.begin(_AsyncElsewhere(self, url), call._replace(url=url, headers=_PLAIN))
 
     def call(
@@ -254,11 +252,10 @@ class InternalClient:
         if method == "POST":
             lines.setdefault(b"idempotency-key", _bodies.idempotency_key())
         lines.update(given)
-        url = with_query(parse_url(self.base_url + path), _bodies.query(params or {}))
         clock = self.clock
         return Call(
             method=method,
-            url=url,
+            url=self._base.below(path, _bodies.query(params or {})),
             headers=list(lines.items()),
             body=body,
             timeout=timeout or self.timeout,
@@ -321,7 +318,7 @@ class InternalClient:
         """
         call = self.call("GET", "/")
         with suppress(errors.NotFoundError):  # then it has answered, which is all that is wanted
-            self.open(call._replace(url=call.url.copy_with(path="/health")))
+            self.open(call._replace(url=self._base._replace(target="/health")))
 
     def _delay(self, error: errors.APIError, failures: int, call: Call) -> Optional[float]:
         """Seconds until the next attempt; None where there must be none."""
@@ -343,14 +340,16 @@ class InternalClient:
         pools: Pools = self._pools if stand_in is None else stand_in.pools
         return pools
 
-    def _open_transport(self) -> AnyTransport:
-        return self.transport_to(parse_url(self.base_url))
+    def _open_transport(self) -> Transport:
+        return self.transport_to(self._base)
 
-    def transport_to(self, url: Any) -> AnyTransport:
+    def transport_to(self, url: Url) -> Transport:
         """A way to the origin of `url`."""
         stand_in = self.stand_in
-        transport: AnyTransport = stand_in.transport if stand_in is not None else self._own or Transport(url)
-        return transport
+        if stand_in is not None:
+            transport: Transport = stand_in.transport
+            return transport
+        return self._own or Wire(url)
 
     def close(self) -> None:
         """Close all connections."""
@@ -360,7 +359,7 @@ class InternalClient:
 class _AsyncElsewhere:
     """Opens calls to another origin, over connections of their own."""
 
-    def __init__(self, client: InternalClient, url: Any) -> None:
+    def __init__(self, client: InternalClient, url: Url) -> None:
         self._client = client
         self._pools = Pools(lambda: client.transport_to(url), 1)
         self.max_retries = client.max_retries
@@ -371,6 +370,12 @@ class _AsyncElsewhere:
             return self._client.open(call, streaming=streaming, pools=self._pools)
         finally:
             self._pools.close()
+
+
+def _own_transport(http_client: Any) -> Transport:
+    from nexusai._internal._httpx import ClientTransport
+
+    return ClientTransport(http_client)
 
 
 def _may_repeat(error: errors.APIError, method: str) -> bool:

@@ -12,7 +12,7 @@ from nexusai._internal._bodies import Header
 from nexusai._internal._pool import Pool, Pools
 from nexusai._internal._responses import Answer
 from nexusai._internal._runtime import CLOCK, Clock, finish
-from nexusai._internal._transport import AnyTransport, Request, Response, TransportError
+from nexusai._internal._transport import Request, Response, Transport, TransportError, Url
 from nexusai._internal._upload import Upload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
 
@@ -27,7 +27,7 @@ class Call(NamedTuple):
     """
 
     method: str
-    url: Any
+    url: Url
     headers: List[Header]
     body: Union[bytes, Upload, None]
     timeout: float
@@ -45,7 +45,7 @@ class Exchange:
         self._secret = secret
         self._streaming = streaming
         self._pool: Optional[Pool] = None
-        self._transport: Optional[AnyTransport] = None
+        self._transport: Optional[Transport] = None
         self._response: Optional[Response] = None
         self._answer: Optional[Answer] = None
         self._complete = False
@@ -165,7 +165,7 @@ class Exchange:
     def failure(self, error: TransportError) -> errors.APIError:
         """What a transport's error means for the caller."""
         request_id = self.headers.get("x-request-id")
-        where = f"{self._call.method} {self._call.url.copy_with(query=None)}"
+        where = f"{self._call.method} {self._call.url.shown}"
         if not error.timed_out:
             return errors.NetworkError(
                 f"No answer to {where}: {error}.",

@@ -51,7 +51,7 @@ class Observer:
         """Tell that an attempt begins; None when nobody wants to know."""
         if not self._hooked and not logger.isEnabledFor(logging.INFO):
             return None
-        request = RequestInfo(call.method, str(call.url.copy_with(query=None)), attempt)
+        request = RequestInfo(call.method, call.url.shown, attempt)
         logger.debug("%s %s, attempt %d", *request)
         _tell(self._on_request, request)
         return Observation(request, self._on_response)

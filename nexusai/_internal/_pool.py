@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any, Callable, Deque, List
 
 from nexusai._internal._runtime import Event, Lock, finish, scope
-from nexusai._internal._transport import AnyTransport
+from nexusai._internal._transport import Transport
 from nexusai.error import APITimeoutError
 
 
@@ -21,16 +21,16 @@ class Pool:
     The transport used last is used next, so that few connections stay warm and the others expire.
     """
 
-    def __init__(self, open_transport: Callable[[], AnyTransport], size: int) -> None:
+    def __init__(self, open_transport: Callable[[], Transport], size: int) -> None:
         self._open = open_transport
         self._size = size
         self._taken = 0
-        self._free: List[AnyTransport] = []
+        self._free: List[Transport] = []
         self._waiting: Deque[Event] = deque()
         self._lock = Lock()
         self._closed = False
 
-    def take(self, deadline: float) -> AnyTransport:
+    def take(self, deadline: float) -> Transport:
         """A transport that nobody else uses, by `deadline` on the monotonic clock.
 
         Raises:
@@ -48,7 +48,7 @@ class Pool:
             self._leave()
             raise
 
-    def give(self, transport: AnyTransport, *, reusable: bool) -> None:
+    def give(self, transport: Transport, *, reusable: bool) -> None:
         """Give a transport back. One that broke or was cut short is closed instead."""
         with self._lock:
             keep = reusable and not self._closed
@@ -113,7 +113,7 @@ class Pools:
     parent's.
     """
 
-    def __init__(self, open_transport: Callable[[], AnyTransport], size: int) -> None:
+    def __init__(self, open_transport: Callable[[], Transport], size: int) -> None:
         self._open = open_transport
         self._size = size
         self._pid = os.getpid()

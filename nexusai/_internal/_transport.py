@@ -1,43 +1,88 @@
-"""The wire: the only module that imports httpx.
+"""The port to the wire: what is sent, what comes back, and what can go wrong on the way.
 
-A transport holds one connection to one origin. httpx's own pool is not used: it loses its slots when
-requests are cancelled while connecting, and slows down quadratically under concurrency. Its
-transports are, so that what users test and trace with (pytest-httpx, respx, OpenTelemetry) sees every
-request.
-
-A deadline is enforced where time is really spent, in each read and write of the socket, so that a
-server which sends one byte a second cannot outlast it.
+A transport holds one connection to one origin. Those on httpx are in `_httpx`, pyreqwest's in `_fast`;
+nothing here, and nothing above, knows either library.
 """
 
 from __future__ import annotations
 
-import ssl
-import sys
-import threading
-import time
+import re
 from functools import lru_cache
-from typing import (
-    Any,
-    AsyncIterator,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Tuple,
-    Union,
-)
+from typing import AsyncIterator, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-import httpcore
-import httpx
+from typing_extensions import Protocol
 
 Header = Tuple[bytes, bytes]
 Body = Union[None, bytes, Iterator[bytes], AsyncIterator[bytes]]
 CONNECT_TIMEOUT = 10.0
 KEEPALIVE_EXPIRY = 60.0
-_FAR = float("inf")
+
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9._~-]+)?")
+_UNRESERVED = "/?%:@!$&'()*+,;=~"
+_PLAIN_TARGET = re.compile(r"[A-Za-z0-9._/?%:@!$&'()*+,;=~-]*")
+
+
+class Url(NamedTuple):
+    """An absolute http or https address, in the form in which it is sent."""
+
+    scheme: str
+    host: str
+    port: Optional[int]
+    target: str
+    """Path and query."""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as in a `Host` header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port in (None, _PORTS[self.scheme]) else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> Tuple[str, str, int]:
+        """Scheme, host and port: what a key is sent to."""
+        return self.scheme, self.host, self.port or _PORTS[self.scheme]
+
+    @property
+    def shown(self) -> str:
+        """Without the query, which can hold anything."""
+        return str(self).partition("?")[0]
+
+    def below(self, path: str, parameters: Mapping[str, str]) -> Url:
+        """The address of a path below this one."""
+        target = self.target + path
+        if not _PLAIN_TARGET.fullmatch(target):
+            target = quote(target, safe=_UNRESERVED)
+        if parameters:
+            target += ("&" if "?" in target else "?") + urlencode(parameters)
+        return self._replace(target=target)
+
+    def join(self, address: str) -> Url:
+        """What `address`, whole or relative to this one, means.
+
+        Raises:
+            ValueError: nothing that can be asked for.
+        """
+        return parse_url(urljoin(str(self), address))
+
+
+@lru_cache(maxsize=64)
+def parse_url(text: str) -> Url:
+    """An address, ready to be sent to.
+
+    Raises:
+        ValueError: it is no http or https address, or holds a user's name.
+    """
+    parts = urlsplit(text)
+    host = (parts.hostname or "").encode("idna").decode("ascii")
+    if parts.scheme not in _PORTS or "@" in parts.netloc or not _HOST.fullmatch(host):
+        raise ValueError(f"expected an address like https://host/path, not {text[:200]!r}")
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    return Url(parts.scheme, host, parts.port, quote(target, safe=_UNRESERVED))
 
 
 class Request(NamedTuple):
@@ -47,7 +92,7 @@ class Request(NamedTuple):
     """
 
     method: str
-    url: httpx.URL
+    url: Url
     headers: List[Header]
     body: Body
     deadline: float
@@ -68,337 +113,71 @@ class TransportError(Exception):
         self.sent = sent
 
 
-@lru_cache(maxsize=256)
-def parse_url(url: str) -> httpx.URL:
-    """`url`, ready to be sent to. A client asks for the same few again and again."""
-    return httpx.URL(url)
-
-
-def with_query(url: httpx.URL, parameters: Mapping[str, str]) -> httpx.URL:
-    """`url` with these parameters."""
-    return url.copy_with(params=dict(parameters)) if parameters else url
-
-
-def origin_of(url: httpx.URL) -> Tuple[str, str, Optional[int]]:
-    """Scheme, host and port: what a key is sent to."""
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
-
-
-class _Clock:
-    """The deadline of the request that a transport is busy with."""
-
-    def __init__(self) -> None:
-        self.deadline = _FAR
-
-    def clip(self, timeout: Optional[float], error: type) -> Optional[float]:
-        """`timeout`, but not beyond the deadline; `error` when that has passed."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise error("the time limit was reached")
-        if timeout is None:
-            return None if left == _FAR else left
-        return min(timeout, left)
-
-
-class _TimedStream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream, clock: _Clock) -> None:
-        self._stream = stream
-        self._clock = clock
-
-    def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:
-        return self._stream.read(max_bytes, self._clock.clip(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:
-        self._stream.write(buffer, self._clock.clip(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: Optional[str] = None,
-        timeout: Optional[float] = None,
-    ) -> httpcore.NetworkStream:
-        timeout = self._clock.clip(timeout, httpcore.ConnectTimeout)
-        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._clock)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _TimedBackend(httpcore.NetworkBackend):
-    def __init__(self, backend: httpcore.NetworkBackend, clock: _Clock) -> None:
-        self._backend = backend
-        self._clock = clock
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: Optional[float] = None,
-        local_address: Optional[str] = None,
-        socket_options: Optional[Iterable[Any]] = None,
-    ) -> httpcore.NetworkStream:
-        timeout = self._clock.clip(timeout, httpcore.ConnectTimeout)
-        stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _TimedStream(stream, self._clock)
-
-    def sleep(self, seconds: float) -> None:
-        self._backend.sleep(seconds)
-
-
-class _AsyncTimedStream(httpcore.AsyncNetworkStream):
-    def __init__(self, stream: httpcore.AsyncNetworkStream, clock: _Clock) -> None:
-        self._stream = stream
-        self._clock = clock
-
-    async def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:
-        return await self._stream.read(max_bytes, self._clock.clip(timeout, httpcore.ReadTimeout))
-
-    async def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:
-        await self._stream.write(buffer, self._clock.clip(timeout, httpcore.WriteTimeout))
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: Optional[str] = None,
-        timeout: Optional[float] = None,
-    ) -> httpcore.AsyncNetworkStream:
-        timeout = self._clock.clip(timeout, httpcore.ConnectTimeout)
-        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
-        return _AsyncTimedStream(stream, self._clock)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _AsyncTimedBackend(httpcore.AsyncNetworkBackend):
-    def __init__(self, backend: httpcore.AsyncNetworkBackend, clock: _Clock) -> None:
-        self._backend = backend
-        self._clock = clock
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: Optional[float] = None,
-        local_address: Optional[str] = None,
-        socket_options: Optional[Iterable[Any]] = None,
-    ) -> httpcore.AsyncNetworkStream:
-        timeout = self._clock.clip(timeout, httpcore.ConnectTimeout)
-        stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _AsyncTimedStream(stream, self._clock)
-
-    async def sleep(self, seconds: float) -> None:
-        await self._backend.sleep(seconds)
-
-
-class Response:
+class Response(Protocol):
     """An answer whose head has come. Read it, then close it."""
 
-    def __init__(self, response: Any, translated: _Translated) -> None:
-        self._response = response
-        self._translated = translated
-        self.status: int = response.status_code
-        self.headers: Mapping[str, str] = response.headers
+    status: int
+    headers: Mapping[str, str]
+    """With names in lower case."""
 
     def chunks(self) -> Iterator[bytes]:
-        """The body, decoded, as it comes."""
-        with self._translated:
-            yield from self._response.iter_bytes()
+        """The body, decoded, as it comes; `TransportError` where it breaks off."""
+        ...
 
     def close(self) -> None:
         """Give the connection back, or close it if the body was not read to its end."""
-        self._response.close()
+        ...
 
 
-class AsyncResponse:
+class AsyncResponse(Protocol):
     """An answer whose head has come. Read it, then close it."""
 
-    def __init__(self, response: Any, translated: _Translated) -> None:
-        self._response = response
-        self._translated = translated
-        self.status: int = response.status_code
-        self.headers: Mapping[str, str] = response.headers
+    status: int
+    headers: Mapping[str, str]
+    """With names in lower case."""
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body, decoded, as it comes."""
-        with self._translated:
-            async for chunk in self._response.aiter_bytes():
-                yield chunk
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body, decoded, as it comes; `TransportError` where it breaks off."""
+        ...
 
     async def aclose(self) -> None:
         """Give the connection back, or close it if the body was not read to its end."""
-        await self._response.aclose()
+        ...
 
 
-class Transport:
+class Transport(Protocol):
     """One connection to one origin."""
 
-    def __init__(self, origin: httpx.URL) -> None:
-        self._clock = _Clock()
-        self._transport = httpx.HTTPTransport(**_options(origin))
-        pool: Any = self._transport._pool
-        pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
-
     def send(self, request: Request) -> Response:
-        """Send, and wait for the head of the answer."""
-        self._clock.deadline = request.deadline
-        with _OF_HTTPX:
-            response = self._transport.handle_request(_httpx_request(httpx, request))
-        return Response(response, _OF_HTTPX)
+        """Send, and wait for the head of the answer; `TransportError` where there is none."""
+        ...
 
     def hasten(self, seconds: float) -> bool:
         """Give what is still to be read only so long; False where that cannot be."""
-        self._clock.deadline = min(self._clock.deadline, time.monotonic() + seconds)
-        return True
+        ...
 
     def close(self) -> None:
         """Close the connection."""
-        self._transport.close()
+        ...
 
 
-class AsyncTransport:
+class AsyncTransport(Protocol):
     """One connection to one origin."""
 
-    def __init__(self, origin: httpx.URL) -> None:
-        self._clock = _Clock()
-        self._transport = httpx.AsyncHTTPTransport(**_options(origin))
-        pool: Any = self._transport._pool
-        pool._network_backend = _AsyncTimedBackend(pool._network_backend, self._clock)
-
     async def send(self, request: Request) -> AsyncResponse:
-        """Send, and wait for the head of the answer."""
-        self._clock.deadline = request.deadline
-        with _OF_HTTPX:
-            response = await self._transport.handle_async_request(_httpx_request(httpx, request))
-        return AsyncResponse(response, _OF_HTTPX)
+        """Send, and wait for the head of the answer; `TransportError` where there is none."""
+        ...
 
     def hasten(self, seconds: float) -> bool:
         """Give what is still to be read only so long; False where that cannot be."""
-        self._clock.deadline = min(self._clock.deadline, time.monotonic() + seconds)
-        return True
+        ...
 
     async def aclose(self) -> None:
         """Close the connection."""
-        await self._transport.aclose()
+        ...
 
 
-class ClientTransport:
-    """A user's own `httpx.Client` (or httpx2's), used as it is. It stays the user's to close."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = _checked(client, "Client")
-        self._library = _library_of(client)
-        self._translated = _Translated(self._library)
-
-    def send(self, request: Request) -> Response:
-        """Send, and wait for the head of the answer."""
-        with self._translated:
-            response = self._client.send(
-                _httpx_request(self._library, request), stream=True, follow_redirects=False
-            )
-        return Response(response, self._translated)
-
-    def hasten(self, seconds: float) -> bool:
-        """It cannot be: the timeouts are the user's."""
-        return False
-
-    def close(self) -> None:
-        """Nothing: the client is the user's."""
-
-
-class AsyncClientTransport:
-    """A user's own `httpx.AsyncClient` (or httpx2's), used as it is. It stays the user's to close."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = _checked(client, "AsyncClient")
-        self._library = _library_of(client)
-        self._translated = _Translated(self._library)
-
-    async def send(self, request: Request) -> AsyncResponse:
-        """Send, and wait for the head of the answer."""
-        with self._translated:
-            response = await self._client.send(
-                _httpx_request(self._library, request), stream=True, follow_redirects=False
-            )
-        return AsyncResponse(response, self._translated)
-
-    def hasten(self, seconds: float) -> bool:
-        """It cannot be: the timeouts are the user's."""
-        return False
-
-    async def aclose(self) -> None:
-        """Nothing: the client is the user's."""
-
-
-AnyTransport = Union[Transport, ClientTransport]
-AsyncAnyTransport = Union[AsyncTransport, AsyncClientTransport]
-
-
-def _checked(client: Any, wanted: str) -> Any:
-    if wanted not in {base.__name__ for base in type(client).__mro__}:
-        raise TypeError(f"http_client: expected an httpx.{wanted}, not {type(client).__name__}")
-    return client
-
-
-def _library_of(client: Any) -> Any:
-    for base in type(client).__mro__:
-        package = base.__module__.partition(".")[0]
-        if package in ("httpx", "httpx2"):
-            return sys.modules[package]
-    return httpx
-
-
-def _httpx_request(library: Any, request: Request) -> Any:
-    left = max(request.deadline - time.monotonic(), 0.001)
-    idle = min(request.idle, left)
-    timeout = {"connect": min(CONNECT_TIMEOUT, idle), "read": idle, "write": idle, "pool": idle}
-    return library.Request(
-        request.method,
-        request.url if library is httpx else str(request.url),
-        headers=request.headers,
-        content=request.body,
-        extensions={"timeout": timeout},
-    )
-
-
-def _options(origin: httpx.URL) -> Dict[str, Any]:
-    options: Dict[str, Any] = {
-        "limits": httpx.Limits(
-            max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_EXPIRY
-        ),
-        "trust_env": False,
-        "verify": _tls(origin.scheme),
-    }
-    proxy = _proxy_for(origin)
-    if proxy:
-        options["proxy"] = httpx.Proxy(proxy)
-    return options
-
-
-_tls_contexts: Dict[str, ssl.SSLContext] = {}
-_tls_lock = threading.Lock()
-
-
-def _tls(scheme: str) -> ssl.SSLContext:
-    """One context for all connections: building it costs more than a hundred requests.
-
-    For plain http an empty one does, since nothing is ever verified with it.
-    """
-    with _tls_lock:
-        if scheme not in _tls_contexts:
-            _tls_contexts[scheme] = (
-                httpx.create_ssl_context() if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            )
-        return _tls_contexts[scheme]
-
-
-def _proxy_for(origin: httpx.URL) -> Optional[str]:
+def proxy_for(origin: Url) -> Optional[str]:
     """The proxy that the environment names for this origin; none for the machine itself."""
     from urllib.request import getproxies, proxy_bypass
 
@@ -406,35 +185,3 @@ def _proxy_for(origin: httpx.URL) -> Optional[str]:
         return None
     proxies = getproxies()
     return proxies.get(origin.scheme) or proxies.get("all")
-
-
-class _Translated:
-    """Turns the exceptions of httpx (or httpx2) into `TransportError`. It has no state."""
-
-    def __init__(self, library: Any) -> None:
-        self._library = library
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Optional[BaseException], traceback: Any) -> None:
-        library = self._library
-        if error is None or not isinstance(error, _failures(library)):
-            return
-        timed_out = isinstance(error, library.TimeoutException)
-        unsent = (library.ConnectTimeout, library.PoolTimeout, library.ConnectError)
-        sent = not isinstance(error, unsent)
-        raise TransportError(_described(error), timed_out=timed_out, sent=sent) from error
-
-
-def _failures(library: Any) -> Tuple[Any, ...]:
-    return library.TransportError, library.DecodingError, library.StreamError
-
-
-_OF_HTTPX = _Translated(httpx)
-
-
-def _described(error: BaseException) -> str:
-    name = type(error).__name__
-    words = "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
-    return f"{words}: {error}" if str(error) else words

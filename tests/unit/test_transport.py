@@ -16,6 +16,7 @@ from faults.server import FaultServer, completed, drop, reply, stream
 
 import nexusai
 from nexusai._internal import _transport
+from nexusai._internal._httpx import HTTPXTransport
 
 
 def test_your_own_client_is_used_and_not_closed(faults: FaultServer) -> None:
@@ -159,10 +160,10 @@ def test_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", "internal.example")
     found = [
-        _transport._proxy_for(httpx.URL(url))
+        _transport.proxy_for(_transport.parse_url(url))
         for url in ("https://api.example", "https://internal.example", "http://localhost:8000")
     ]
     assert found == ["http://proxy.example:3128", None, None]
-    transport = _transport.Transport(httpx.URL("https://api.example"))
+    transport = HTTPXTransport(_transport.parse_url("https://api.example"))
     assert type(transport._transport._pool).__name__ == "HTTPProxy"
     transport.close()

@@ -11,19 +11,13 @@ from nexusai._internal import _bodies, _responses, _retry, _stand_in
 from nexusai._internal._observing import Observer, OnRequest, OnResponse, set_up_logging
 from nexusai._internal._responses import Answer, M, R
 from nexusai._internal._runtime import CLOCK, Clock
-from nexusai._internal._transport import (
-    AsyncAnyTransport,
-    AsyncClientTransport,
-    AsyncTransport,
-    origin_of,
-    parse_url,
-    with_query,
-)
+from nexusai._internal._transport import AsyncTransport, Url, parse_url
 from nexusai.aio._internal._download import AsyncDownload
 from nexusai.aio._internal._exchange import AsyncExchange, Call
 from nexusai.aio._internal._pool import AsyncPools
 from nexusai.aio._internal._streaming import AsyncStreamProcessor
 from nexusai.aio._internal._upload import AsyncUpload
+from nexusai.aio._internal._wire import AsyncWire
 from nexusai.config import config
 from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
@@ -75,9 +69,10 @@ class AsyncInternalClient:
         if transport not in (None, "httpx"):
             raise ValueError(f"transport: expected 'httpx', not {transport!r}")
         self._stand_in = http_client if isinstance(http_client, _stand_in.StandIn) else None
-        self._own = None if http_client is None or self._stand_in else AsyncClientTransport(http_client)
+        self._own = None if http_client is None or self._stand_in else _own_transport(http_client)
         self._api_key = _bodies.checked_key(settings["api_key"])
         self.base_url: str = settings["base_url"]
+        self._base = parse_url(self.base_url)
         self.timeout: float = settings["timeout"]
         self.max_retries: int = settings["max_retries"]
         self.poll_interval: float = settings["poll_interval"]
@@ -223,11 +218,14 @@ class AsyncInternalClient:
         The API key and the default headers go to the platform only.
         """
         call = self.call("GET", "/")
-        url = call.url.join(address)
-        if origin_of(url) == origin_of(call.url):
+        try:
+            url = call.url.join(address)
+        except ValueError as error:
+            raise errors.InvalidResponseError(
+                f"Expected the address of a file, but found {address[:200]!r}."
+            ) from error
+        if url.origin == call.url.origin:
             return await AsyncDownload.begin(self, call._replace(url=url))
-        if url.scheme not in ("http", "https"):
-            raise errors.InvalidResponseError(f"Expected the address of a file, but found {address[:200]!r}.")
         return await AsyncDownload.begin(_AsyncElsewhere(self, url), call._replace(url=url, headers=_PLAIN))
 
     def call(
@@ -252,11 +250,10 @@ class AsyncInternalClient:
         if method == "POST":
             lines.setdefault(b"idempotency-key", _bodies.idempotency_key())
         lines.update(given)
-        url = with_query(parse_url(self.base_url + path), _bodies.query(params or {}))
         clock = self.clock
         return Call(
             method=method,
-            url=url,
+            url=self._base.below(path, _bodies.query(params or {})),
             headers=list(lines.items()),
             body=body,
             timeout=timeout or self.timeout,
@@ -319,7 +316,7 @@ class AsyncInternalClient:
         """
         call = self.call("GET", "/")
         with suppress(errors.NotFoundError):  # then it has answered, which is all that is wanted
-            await self.open(call._replace(url=call.url.copy_with(path="/health")))
+            await self.open(call._replace(url=self._base._replace(target="/health")))
 
     def _delay(self, error: errors.APIError, failures: int, call: Call) -> Optional[float]:
         """Seconds until the next attempt; None where there must be none."""
@@ -341,16 +338,16 @@ class AsyncInternalClient:
         pools: AsyncPools = self._pools if stand_in is None else stand_in.async_pools
         return pools
 
-    def _open_transport(self) -> AsyncAnyTransport:
-        return self.transport_to(parse_url(self.base_url))
+    def _open_transport(self) -> AsyncTransport:
+        return self.transport_to(self._base)
 
-    def transport_to(self, url: Any) -> AsyncAnyTransport:
+    def transport_to(self, url: Url) -> AsyncTransport:
         """A way to the origin of `url`."""
         stand_in = self.stand_in
-        transport: AsyncAnyTransport = (
-            stand_in.async_transport if stand_in is not None else self._own or AsyncTransport(url)
-        )
-        return transport
+        if stand_in is not None:
+            transport: AsyncTransport = stand_in.async_transport
+            return transport
+        return self._own or AsyncWire(url)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -360,7 +357,7 @@ class AsyncInternalClient:
 class _AsyncElsewhere:
     """Opens calls to another origin, over connections of their own."""
 
-    def __init__(self, client: AsyncInternalClient, url: Any) -> None:
+    def __init__(self, client: AsyncInternalClient, url: Url) -> None:
         self._client = client
         self._pools = AsyncPools(lambda: client.transport_to(url), 1)
         self.max_retries = client.max_retries
@@ -371,6 +368,12 @@ class _AsyncElsewhere:
             return await self._client.open(call, streaming=streaming, pools=self._pools)
         finally:
             await self._pools.aclose()
+
+
+def _own_transport(http_client: Any) -> AsyncTransport:
+    from nexusai.aio._internal._httpx import AsyncClientTransport
+
+    return AsyncClientTransport(http_client)
 
 
 def _may_repeat(error: errors.APIError, method: str) -> bool:

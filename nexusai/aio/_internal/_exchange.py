@@ -9,7 +9,7 @@ from nexusai._internal import _responses
 from nexusai._internal._bodies import Header
 from nexusai._internal._responses import Answer
 from nexusai._internal._runtime import CLOCK, Clock, async_finish
-from nexusai._internal._transport import AsyncAnyTransport, AsyncResponse, Request, TransportError
+from nexusai._internal._transport import AsyncResponse, AsyncTransport, Request, TransportError, Url
 from nexusai.aio._internal._pool import AsyncPool, AsyncPools
 from nexusai.aio._internal._upload import AsyncUpload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
@@ -25,7 +25,7 @@ class Call(NamedTuple):
     """
 
     method: str
-    url: Any
+    url: Url
     headers: List[Header]
     body: Union[bytes, AsyncUpload, None]
     timeout: float
@@ -43,7 +43,7 @@ class AsyncExchange:
         self._secret = secret
         self._streaming = streaming
         self._pool: Optional[AsyncPool] = None
-        self._transport: Optional[AsyncAnyTransport] = None
+        self._transport: Optional[AsyncTransport] = None
         self._response: Optional[AsyncResponse] = None
         self._answer: Optional[Answer] = None
         self._complete = False
@@ -163,7 +163,7 @@ class AsyncExchange:
     def failure(self, error: TransportError) -> errors.APIError:
         """What a transport's error means for the caller."""
         request_id = self.headers.get("x-request-id")
-        where = f"{self._call.method} {self._call.url.copy_with(query=None)}"
+        where = f"{self._call.method} {self._call.url.shown}"
         if not error.timed_out:
             return errors.NetworkError(
                 f"No answer to {where}: {error}.",

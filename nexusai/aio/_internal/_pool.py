@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any, Callable, Deque, List
 
 from nexusai._internal._runtime import AsyncEvent, AsyncLock, async_finish, async_scope
-from nexusai._internal._transport import AsyncAnyTransport
+from nexusai._internal._transport import AsyncTransport
 from nexusai.error import APITimeoutError
 
 
@@ -19,16 +19,16 @@ class AsyncPool:
     The transport used last is used next, so that few connections stay warm and the others expire.
     """
 
-    def __init__(self, open_transport: Callable[[], AsyncAnyTransport], size: int) -> None:
+    def __init__(self, open_transport: Callable[[], AsyncTransport], size: int) -> None:
         self._open = open_transport
         self._size = size
         self._taken = 0
-        self._free: List[AsyncAnyTransport] = []
+        self._free: List[AsyncTransport] = []
         self._waiting: Deque[AsyncEvent] = deque()
         self._lock = AsyncLock()
         self._closed = False
 
-    async def take(self, deadline: float) -> AsyncAnyTransport:
+    async def take(self, deadline: float) -> AsyncTransport:
         """A transport that nobody else uses, by `deadline` on the monotonic clock.
 
         Raises:
@@ -46,7 +46,7 @@ class AsyncPool:
             self._leave()
             raise
 
-    async def give(self, transport: AsyncAnyTransport, *, reusable: bool) -> None:
+    async def give(self, transport: AsyncTransport, *, reusable: bool) -> None:
         """Give a transport back. One that broke or was cut short is closed instead."""
         with self._lock:
             keep = reusable and not self._closed
@@ -111,7 +111,7 @@ class AsyncPools:
     parent's.
     """
 
-    def __init__(self, open_transport: Callable[[], AsyncAnyTransport], size: int) -> None:
+    def __init__(self, open_transport: Callable[[], AsyncTransport], size: int) -> None:
         self._open = open_transport
         self._size = size
         self._pid = os.getpid()

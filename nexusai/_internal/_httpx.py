@@ -1,0 +1,149 @@
+# Generated from nexusai/aio/_internal/_httpx.py by scripts/unasync.py: edit that file.
+
+"""The wire through httpx: for whoever watches it, for proxies, and for users' own clients.
+
+httpx's own pool is not used: it loses its slots when requests are cancelled while connecting, and slows
+down quadratically under concurrency. Its transports are, one connection each.
+
+A deadline is enforced where time is really spent, in each read and write of the socket, so that a server
+which sends one byte a second cannot outlast it.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import Any, Iterable, Iterator, Mapping, Optional
+
+import httpcore
+import httpx
+
+from nexusai._internal._httpx_parts import (
+    OF_HTTPX,
+    Clock,
+    Translated,
+    as_httpx,
+    checked,
+    library_of,
+    options,
+)
+from nexusai._internal._transport import Request, Url
+
+
+class _TimedStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, clock: Clock) -> None:
+        self._stream = stream
+        self._clock = clock
+
+    def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:
+        return self._stream.read(max_bytes, self._clock.clip(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:
+        self._stream.write(buffer, self._clock.clip(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> httpcore.NetworkStream:
+        timeout = self._clock.clip(timeout, httpcore.ConnectTimeout)
+        stream = self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return _TimedStream(stream, self._clock)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _TimedBackend(httpcore.NetworkBackend):
+    def __init__(self, backend: httpcore.NetworkBackend, clock: Clock) -> None:
+        self._backend = backend
+        self._clock = clock
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: Optional[float] = None,
+        local_address: Optional[str] = None,
+        socket_options: Optional[Iterable[Any]] = None,
+    ) -> httpcore.NetworkStream:
+        timeout = self._clock.clip(timeout, httpcore.ConnectTimeout)
+        stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _TimedStream(stream, self._clock)
+
+    def sleep(self, seconds: float) -> None:
+        self._backend.sleep(seconds)
+
+
+class HTTPXResponse:
+    """An answer whose head has come. Read it, then close it."""
+
+    def __init__(self, response: Any, translated: Translated) -> None:
+        self._response = response
+        self._translated = translated
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body, decoded, as it comes."""
+        with self._translated:
+            for chunk in self._response.iter_bytes():
+                yield chunk
+
+    def close(self) -> None:
+        """Give the connection back, or close it if the body was not read to its end."""
+        self._response.close()
+
+
+class HTTPXTransport:
+    """One connection to one origin."""
+
+    def __init__(self, origin: Url) -> None:
+        self._clock = Clock()
+        self._transport = httpx.HTTPTransport(**options(origin))
+        pool: Any = self._transport._pool
+        pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
+
+    def send(self, request: Request) -> HTTPXResponse:
+        """Send, and wait for the head of the answer."""
+        self._clock.deadline = request.deadline
+        with OF_HTTPX:
+            response = self._transport.handle_request(as_httpx(httpx, request))
+        return HTTPXResponse(response, OF_HTTPX)
+
+    def hasten(self, seconds: float) -> bool:
+        """Give what is still to be read only so long; False where that cannot be."""
+        self._clock.deadline = min(self._clock.deadline, time.monotonic() + seconds)
+        return True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+
+class ClientTransport:
+    """A user's own `httpx.Client` (or httpx2's), used as it is. It stays the user's to close."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = checked(client, "Client")
+        self._library = library_of(client)
+        self._translated = Translated(self._library)
+
+    def send(self, request: Request) -> HTTPXResponse:
+        """Send, and wait for the head of the answer."""
+        with self._translated:
+            response = self._client.send(
+                as_httpx(self._library, request), stream=True, follow_redirects=False
+            )
+        return HTTPXResponse(response, self._translated)
+
+    def hasten(self, seconds: float) -> bool:
+        """It cannot be: the timeouts are the user's."""
+        return False
+
+    def close(self) -> None:
+        """Nothing: the client is the user's."""

@@ -1,0 +1,175 @@
+"""TCP and TLS in both colours, side by side: connect, read, write, each with a limit of time.
+
+Everything that goes wrong is an `OSError`; what took too long a `TimeoutError` (on Python 3.8 and 3.9 also
+`socket.timeout`).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+from typing import Any, List, Optional, Tuple, Union
+
+from nexusai._internal._transport import Url
+
+TimedOut = (TimeoutError, socket.timeout)
+_TCP = socket.IPPROTO_TCP
+_WANTED = (
+    (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+    (_TCP, "TCP_NODELAY", 1),
+    (_TCP, "TCP_KEEPIDLE", 60),
+    (_TCP, "TCP_KEEPINTVL", 30),
+    (_TCP, "TCP_KEEPCNT", 4),
+)
+OPTIONS: List[Tuple[int, int, int]] = [
+    (level, getattr(socket, name), value) for level, name, value in _WANTED if hasattr(socket, name)
+]
+"""A peer that is gone without a word, as behind a NAT that forgot it, is noticed within three minutes."""
+
+_contexts: List[Any] = []
+_contexts_lock = threading.Lock()
+
+
+def tls_context() -> Any:
+    """One context for all connections: building it costs more than a hundred requests.
+
+    It trusts `SSL_CERT_FILE` or `SSL_CERT_DIR` where they are set, else the certificates of certifi.
+    """
+    import ssl
+
+    with _contexts_lock:
+        if not _contexts:
+            file, directory = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+            if not file and not directory:
+                import certifi
+
+                file = certifi.where()
+            context = ssl.create_default_context(cafile=file or None, capath=directory or None)
+            context.set_alpn_protocols(["http/1.1"])
+            _contexts.append(context)
+        return _contexts[0]
+
+
+class Socket:
+    """A connected socket, with or without TLS."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    @classmethod
+    def connect(cls, origin: Url, timeout: float) -> Socket:
+        """Connect to an origin. TLS is verified."""
+        _, host, port = origin.origin
+        sock = socket.create_connection((host, port), timeout)
+        try:
+            for option in OPTIONS:
+                sock.setsockopt(*option)
+            if origin.scheme == "https":
+                sock = tls_context().wrap_socket(sock, server_hostname=host)
+        except BaseException:
+            sock.close()
+            raise
+        return cls(sock)
+
+    def read(self, max_bytes: int, timeout: Optional[float]) -> bytes:
+        """What comes next; nothing when the other side has ended."""
+        self._sock.settimeout(timeout)
+        return self._sock.recv(max_bytes)
+
+    def write(self, data: Union[bytes, memoryview], timeout: Optional[float]) -> None:
+        """Send all of it."""
+        self._sock.settimeout(timeout)
+        self._sock.sendall(data)
+
+    def is_readable(self) -> bool:
+        """Whether there is something to read, or the other side has ended."""
+        return _is_readable(self._sock)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._sock.close()
+
+
+class AsyncSocket:
+    """A connected socket, with or without TLS, on asyncio or trio."""
+
+    def __init__(self, stream: Any, sock: socket.socket) -> None:
+        self._stream = stream
+        self._sock = sock
+
+    @classmethod
+    async def connect(cls, origin: Url, timeout: float) -> AsyncSocket:
+        """Connect to an origin. TLS is verified."""
+        import anyio
+        from anyio.abc import SocketAttribute
+
+        _, host, port = origin.origin
+        with anyio.fail_after(timeout):
+            stream: Any = await anyio.connect_tcp(host, port)
+            sock = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - this is no Django
+            try:
+                for option in OPTIONS:
+                    sock.setsockopt(*option)
+                if origin.scheme == "https":
+                    from anyio.streams.tls import TLSStream
+
+                    stream = await TLSStream.wrap(
+                        stream,
+                        hostname=host,
+                        ssl_context=tls_context(),
+                        server_side=False,
+                        standard_compatible=False,
+                    )
+            except BaseException:
+                await anyio.aclose_forcefully(stream)
+                raise
+        return cls(stream, sock)
+
+    async def read(self, max_bytes: int, timeout: Optional[float]) -> bytes:
+        """What comes next; nothing when the other side has ended."""
+        import anyio
+
+        with anyio.fail_after(timeout):
+            try:
+                data: bytes = await self._stream.receive(max_bytes)
+                return data
+            except anyio.EndOfStream:
+                return b""
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+                raise _as_os_error(error) from error
+
+    async def write(self, data: Union[bytes, memoryview], timeout: Optional[float]) -> None:
+        """Send all of it."""
+        import anyio
+
+        with anyio.fail_after(timeout):
+            try:
+                await self._stream.send(data)
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+                raise _as_os_error(error) from error
+
+    def is_readable(self) -> bool:
+        """Whether there is something to read, or the other side has ended."""
+        return _is_readable(self._sock)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._stream.aclose()
+
+
+def _as_os_error(error: BaseException) -> OSError:
+    cause = error.__cause__
+    return cause if isinstance(cause, OSError) else OSError(str(cause or error) or "the connection is broken")
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    descriptor = sock.fileno()
+    if descriptor < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,204 @@
+"""HTTP/1.1 straight on a socket: h11 knows the protocol, and here are the reads and writes around it.
+
+It is what httpx does underneath, without what an SDK has no use for: cookies, redirects, authentication
+flows, a second pool. A call costs half as much.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import AsyncIterator, Dict, List, Mapping, Optional
+
+import h11
+
+from nexusai._internal._sockets import AsyncSocket, TimedOut
+from nexusai._internal._transport import (
+    CONNECT_TIMEOUT,
+    KEEPALIVE_EXPIRY,
+    Header,
+    Request,
+    TransportError,
+    Url,
+)
+
+_READ_BYTES = 256 * 1024
+_WRITE_BYTES = 128 * 1024
+_MAX_HEAD_BYTES = 64 * 1024
+
+
+class AsyncHTTP11Transport:
+    """One connection to one origin, opened at the first request, and again where it was lost."""
+
+    def __init__(self, origin: Url) -> None:
+        self._origin = origin
+        self._host = (b"host", origin.authority.encode("ascii"))
+        self._socket: Optional[AsyncSocket] = None
+        self._protocol = h11.Connection(h11.CLIENT, _MAX_HEAD_BYTES)
+        self._expires = 0.0
+        self._deadline = 0.0
+        self._idle = 0.0
+
+    async def send(self, request: Request) -> AsyncHTTP11Response:
+        """Send, and wait for the head of the answer."""
+        self._deadline, self._idle = request.deadline, request.idle
+        sock = self._socket
+        if sock is not None and (time.monotonic() > self._expires or sock.is_readable()):
+            await self.aclose()  # when nothing was asked for, what can be read is the end
+        if self._socket is None:
+            await self._connect()
+        try:
+            await self._write_request(request)
+            return AsyncHTTP11Response(self, await self._read_head())
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _connect(self) -> None:
+        timeout = min(CONNECT_TIMEOUT, self._patience("connect timeout", sent=False))
+        try:
+            self._socket = await AsyncSocket.connect(self._origin, timeout)
+        except OSError as error:
+            raise _failure("connect", error, sent=False) from error
+        self._protocol = h11.Connection(h11.CLIENT, _MAX_HEAD_BYTES)
+
+    async def _write_request(self, request: Request) -> None:
+        body = request.body
+        try:
+            head = _request_of(request, self._host)
+            if body is None:
+                await self._write(self._encoded(head, h11.EndOfMessage()))
+            elif isinstance(body, bytes):
+                await self._write(self._encoded(head, h11.Data(data=body), h11.EndOfMessage()))
+            else:
+                await self._write(self._encoded(head))
+                blocks: Any = body
+                async for block in blocks:
+                    await self._write(self._encoded(h11.Data(data=block)))
+                await self._write(self._encoded(h11.EndOfMessage()))
+        except h11.LocalProtocolError as error:
+            raise _failure("local protocol", error) from error
+        except OSError as error:
+            if isinstance(error, TimedOut):
+                raise _failure("write", error) from error
+            # A server that refuses what is still on its way to it hangs up: its answer can be read.
+
+    def _encoded(self, *events: h11.Event) -> bytes:
+        return b"".join([self._protocol.send(event) or b"" for event in events])
+
+    async def _write(self, data: bytes) -> None:
+        assert self._socket is not None  # noqa: S101 - `send` has connected it
+        if len(data) <= _WRITE_BYTES:
+            await self._socket.write(data, self._patience("write timeout"))
+            return
+        rest = memoryview(data)
+        while rest:
+            await self._socket.write(rest[:_WRITE_BYTES], self._patience("write timeout"))
+            rest = rest[_WRITE_BYTES:]
+
+    async def _read_head(self) -> h11.Response:
+        while True:
+            event = await self.next_event()
+            if isinstance(event, h11.Response):
+                return event
+
+    async def next_event(self) -> object:
+        """What the server says next, in h11's words."""
+        protocol = self._protocol
+        while True:
+            try:
+                event = protocol.next_event()
+            except h11.RemoteProtocolError as error:
+                raise _failure("remote protocol", error) from error
+            if event is not h11.NEED_DATA:
+                return event
+            protocol.receive_data(await self._read())
+
+    async def _read(self) -> bytes:
+        sock = self._socket
+        if sock is None:
+            raise TransportError("read error: the connection was closed", timed_out=False, sent=True)
+        try:
+            data = await sock.read(_READ_BYTES, self._patience("read timeout"))
+        except OSError as error:
+            raise _failure("read", error) from error
+        if not data and self._protocol.their_state is h11.SEND_RESPONSE:
+            raise TransportError("the server disconnected without an answer", timed_out=False, sent=True)
+        return data
+
+    def _patience(self, what: str, *, sent: bool = True) -> float:
+        """Seconds that the next step may take."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TransportError(f"{what}: the time limit was reached", timed_out=True, sent=sent)
+        return min(self._idle, left)
+
+    async def finish(self) -> None:
+        """Keep the connection for another request, if both sides have said all they had to say."""
+        if self._protocol.our_state is h11.DONE and self._protocol.their_state is h11.DONE:
+            self._protocol.start_next_cycle()
+            self._expires = time.monotonic() + KEEPALIVE_EXPIRY
+        else:
+            await self.aclose()
+
+    def hasten(self, seconds: float) -> bool:
+        """Give what is still to be read only so long; False where that cannot be."""
+        self._deadline = min(self._deadline, time.monotonic() + seconds)
+        return True
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            await sock.aclose()
+
+
+class AsyncHTTP11Response:
+    """An answer whose head has come. Read it, then close it."""
+
+    def __init__(self, transport: AsyncHTTP11Transport, head: h11.Response) -> None:
+        self._transport = transport
+        self._open = True
+        self.status = head.status_code
+        self.headers: Mapping[str, str] = _headers_of(head)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, as it comes."""
+        next_event = self._transport.next_event
+        while True:
+            event = await next_event()
+            if not isinstance(event, h11.Data):  # h11 lets nothing but the end follow
+                break
+            yield bytes(event.data)
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it if the body was not read to its end."""
+        if self._open:
+            self._open = False
+            await self._transport.finish()
+
+
+def _request_of(request: Request, host: Header) -> h11.Request:
+    headers: List[Header] = [host, *request.headers]
+    if not any(name == b"content-length" for name, _ in headers):
+        if isinstance(request.body, bytes):
+            headers.append((b"content-length", str(len(request.body)).encode("ascii")))
+        elif request.body is not None:
+            headers.append((b"transfer-encoding", b"chunked"))
+        elif request.method != "GET":
+            headers.append((b"content-length", b"0"))
+    return h11.Request(method=request.method, target=request.url.target, headers=headers)
+
+
+def _headers_of(head: h11.Response) -> Dict[str, str]:
+    headers: Dict[str, str] = {}
+    for raw_name, raw_value in head.headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _failure(step: str, error: Exception, *, sent: bool = True) -> TransportError:
+    timed_out = isinstance(error, TimedOut)
+    what = f"{step} {'timeout' if timed_out else 'error'}"
+    return TransportError(f"{what}: {error}" if str(error) else what, timed_out=timed_out, sent=sent)

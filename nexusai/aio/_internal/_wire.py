@@ -1,0 +1,52 @@
+"""The default transport: straight on a socket, or through httpx where somebody counts on that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from nexusai._internal._patched import httpx_is_patched
+from nexusai._internal._transport import AsyncResponse, AsyncTransport, Request, Url, proxy_for
+from nexusai.aio._internal._http11 import AsyncHTTP11Transport
+
+if TYPE_CHECKING:
+    from nexusai.aio._internal._httpx import AsyncHTTPXTransport
+
+_IDENTITY = (b"accept-encoding", b"identity")
+
+
+class AsyncWire:
+    """One connection to one origin.
+
+    httpx is used where a mock or a tracer watches it, where a proxy stands between, and where compressed
+    answers are asked for: mocks of httpx see every request, and what is rarely needed is not written twice.
+    """
+
+    def __init__(self, origin: Url) -> None:
+        self._origin = origin
+        self._proxied = proxy_for(origin) is not None
+        self._straight = AsyncHTTP11Transport(origin)
+        self._httpx: Optional[AsyncHTTPXTransport] = None
+        self._used: AsyncTransport = self._straight
+
+    async def send(self, request: Request) -> AsyncResponse:
+        """Send, and wait for the head of the answer."""
+        plain = not self._proxied and _IDENTITY in request.headers and not httpx_is_patched()
+        self._used = self._straight if plain else self._through_httpx()
+        return await self._used.send(request)
+
+    def _through_httpx(self) -> AsyncHTTPXTransport:
+        if self._httpx is None:
+            from nexusai.aio._internal._httpx import AsyncHTTPXTransport
+
+            self._httpx = AsyncHTTPXTransport(self._origin)
+        return self._httpx
+
+    def hasten(self, seconds: float) -> bool:
+        """Give what is still to be read only so long; False where that cannot be."""
+        return self._used.hasten(seconds)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._straight.aclose()
+        if self._httpx is not None:
+            await self._httpx.aclose()
