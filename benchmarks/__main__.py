@@ -9,7 +9,7 @@ import time
 
 from benchmarks import machine, report
 from benchmarks.cases import CASES
-from benchmarks.contenders import CONTENDERS, ROOT
+from benchmarks.contenders import PEERS, ROOT
 from benchmarks.embedded import PLATFORM_CASES, TASKS, WORK_MS
 from benchmarks.rounds import measure
 
@@ -21,7 +21,7 @@ def main() -> None:
     wanted = arguments.only or [*(case.name for case in CASES), *PLATFORM_CASES]
     seed = arguments.seed if arguments.seed is not None else random.randrange(10**6)
     cases = [case for case in CASES if case.name in wanted]
-    contenders = CONTENDERS if cases else {}
+    contenders = PEERS if cases else {}
     for contender in contenders.values():
         contender.prepare()
     began, load = time.monotonic(), machine.load()

@@ -39,6 +39,7 @@ class Contender:
     distribution: str
     source: str
     trees: tuple[Path, ...] = ()
+    colours: tuple[str, ...] = ("sync", "async")
 
     @property
     def python(self) -> Path:
@@ -65,15 +66,23 @@ class Contender:
         return found
 
 
+_OURS = (ROOT / "nexusai", ROOT / "pyproject.toml")
+
 CONTENDERS = {
     contender.name: contender
     for contender in (
-        Contender("nexusai", "nexus-ai-sdk", str(ROOT), (ROOT / "nexusai", ROOT / "pyproject.toml")),
-        Contender("keystone-ai", "keystone-ai", "keystone-ai"),
+        Contender("nexusai", "nexus-ai-sdk", str(ROOT), _OURS),
+        Contender("nexusai[fast]", "nexus-ai-sdk", f"{ROOT}[fast]", _OURS),
+        Contender("keystone-ai", "keystone-ai", "keystone-ai", colours=("sync",)),
         Contender("openai", "openai", "openai"),
         Contender("anthropic", "anthropic", "anthropic"),
+        Contender("raw", "httptools", "httptools"),
     )
 }
+"""All that are measured. `raw` is no SDK: what a socket, a parser and `json` cost at least."""
+
+PEERS = {name: CONTENDERS[name] for name in ("nexusai", "keystone-ai", "openai", "anthropic")}
+"""Those who meet the same faults."""
 
 
 def _digest(trees: tuple[Path, ...]) -> str:

@@ -1,48 +1,44 @@
 """`python -m benchmarks.reliability`: the same faults for every SDK; writes `docs/reliability.md`.
 
 Each row is one fault, played byte by byte by a server on the loopback, with what a caller may expect. Every
-contender meets it in a fresh process of its own environment, by its own public, synchronous interface.
+contender meets it in a fresh process of its own environment, by its own public interface, sync and async.
 """
 
 from __future__ import annotations
 
-import gzip
+import argparse
 import json
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import CONTENDERS, ROOT, Contender
-from benchmarks.report import table
-from benchmarks.server import _SHAPES, ANSWER, PIECE, Shape
+from faults.server import Connection, FaultServer
 
-sys.path.insert(0, str(ROOT / "tests"))
-from faults.server import (
-    Act,
-    FaultServer,
-    Seen,
-    drop,
-    hang,
-    head,
-    reply,
-    reset,
-    trickle,
-)
+from benchmarks.contenders import PEERS, ROOT, Contender
+from benchmarks.fault_rows import ROWS, Meeting, Row
+from benchmarks.report import table
+from benchmarks.server import SHAPES
 
 PAGE = ROOT / "docs" / "reliability.md"
-KEY = "nxs_canary_51c0ffee"
+COLOURS = ("sync", "async")
 _CLIENT = Path(__file__).resolve().parent / "clients" / "meet.py"
 _PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
-_EVENTS = head(200, {"content-type": "text/event-stream", "x-task-id": "task_s"})
-_PATIENCE = 30
-_STUCK = {"text": "", "error": "", "sdk_error": False, "leaked": False, "seconds": _PATIENCE, "megabytes": 0}
-_ENDLESS = head(400, {"content-type": "text/plain"})
-_MEGABYTE = 1024 * 1024
-
+_PATIENCE = 40
+_STUCK = {
+    **dict.fromkeys(("text", "error", "message"), ""),
+    **dict.fromkeys(("sdk_error", "value_error", "leaked", "interrupted", "in_locals"), False),
+    "seconds": _PATIENCE,
+    "megabytes": 0,
+    "status": None,
+    "length": 0,
+    "left": None,
+}
 
 _TEXT = """\
 # Reliability
@@ -50,294 +46,196 @@ _TEXT = """\
 Written by `make faults-peers` on {day}; do not edit.
 
 The same faults for every SDK, played byte by byte by a server on the loopback. Each contender meets them in a
-process of its own, by its own synchronous interface. `yes`: it did what the row says; where that is an error,
-with one of the SDK's own errors, and without the key in any message, log line or traceback.
+process of its own, by its own public interface: first its sync client, then its async one.
+
+`yes`: it did what the row says; where that is an error, with one of the SDK's own errors, and without the key
+in any message, log line or traceback. `no`: something else came of it. `–`: there is no such thing to try; why,
+stands below the table. `P0` marks what is of first importance.
 
 {table}
 
-Measured with {versions}. The tests in `tests/faults` and `tests/aio/faults` hold these rows and many more for
-our own clients, sync and async; `make faults` repeats the random ones for minutes.
+{verdict}
+
+{notes}
+
+Measured with {versions}. What is wanted of a peer is what a caller would want of any client, and it is asked
+for in the peer's own documented way. Where ours is given a bound that only it has (on a whole call, on a
+stream without content), the others have a dash. The tests in `tests/faults` and `tests/aio/faults` hold these
+rows and many more for our own clients; `make faults` repeats the random ones for minutes.
 """
 
 
-@dataclass
-class Meeting:
-    """What came of it, on both sides."""
-
-    report: dict[str, Any]
-    requests: list[Seen]
-    canary: int
-    hung_up: bool
-
-    @property
-    def failed_well(self) -> bool:
-        """An error of the SDK's own, without the key in it."""
-        return bool(self.report["error"]) and self.report["sdk_error"] and not self.report["leaked"]
-
-    @property
-    def whole(self) -> bool:
-        """The right answer."""
-        return self.report["text"] == ANSWER
-
-
-@dataclass(frozen=True)
-class Row:
-    """A fault: what the server plays, and whether a meeting went as it should."""
-
-    id: str
-    title: str
-    acts: Callable[[Shape, str], Sequence[Act]]
-    good: Callable[[Meeting], bool]
-    action: str = "ask"
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-def _good(shape: Shape) -> Act:
-    return reply(200, raw=shape.whole)
-
-
-def _raw(body: bytes, status: int = 200, kind: str = "application/json", **lines: str) -> Act:
-    return reply(status, raw=body, content_type=kind, **lines)
-
-
-def _cut_short(shape: Shape) -> Act:
-    lines = {"content-type": "application/json", "content-length": str(len(shape.whole) + 10)}
-    return drop(head(200, lines) + shape.whole)
-
-
-def _stream(shape: Shape, *after: bytes) -> Act:
-    return drop(_EVENTS, shape.opening, shape.piece, *after)
-
-
-_ONCE = {"max_retries": 0}
-
-ROWS = (
-    Row(
-        "S2",
-        "The connection is reset before the answer: tried again",
-        lambda shape, _: [reset(), _good(shape)],
-        lambda it: it.whole,
-    ),
-    Row(
-        "S20",
-        "… and what is sent again can be told from a new request (an idempotency key)",
-        lambda shape, _: [reset(), _good(shape)],
-        lambda it: (
-            len({seen.headers.get("idempotency-key") for seen in it.requests}) == 1
-            and len(it.requests) == 2
-            and "idempotency-key" in it.requests[0].headers
-        ),
-    ),
-    Row(
-        "S3",
-        "A body that is shorter than announced is never taken for an answer",
-        lambda shape, _: [_cut_short(shape)],
-        lambda it: it.failed_well,
-        options=_ONCE,
-    ),
-    Row(
-        "S5",
-        "A stream that ends before its announced end never passes for a whole one",
-        lambda shape, _: [_stream(shape)],
-        lambda it: it.failed_well,
-        action="stream",
-        options=_ONCE,
-    ),
-    Row(
-        "S6",
-        "A stream that is reset in its midst is an error of the SDK, with the text so far",
-        lambda shape, _: [reset(_EVENTS, shape.opening, shape.piece)],
-        lambda it: it.failed_well,
-        action="stream",
-        options=_ONCE,
-    ),
-    Row(
-        "S7",
-        "Lines that end in CR, comments and data without a space are read as the standard says",
-        lambda shape, _: [
-            drop(_EVENTS, b": hi\r\r", _dressed(shape.opening), _dressed(shape.piece), shape.closing)
-        ],
-        lambda it: it.report["text"] == PIECE,
-        action="stream",
-        options=_ONCE,
-    ),
-    Row(
-        "S8",
-        "An error inside a stream is an error",
-        lambda shape, _: [_stream(shape, b'event: error\ndata: {"error": {"message": "broke"}}\n\n')],
-        lambda it: it.failed_well,
-        action="stream",
-        options=_ONCE,
-    ),
-    Row(
-        "S9",
-        "One byte every 0.1 s: `timeout=1` bounds a call",
-        lambda shape, _: [trickle(head(200, {"content-length": "100"}) + b" " * 100, 0.1)],
-        lambda it: it.failed_well and it.report["seconds"] < 1.5,
-        options={"timeout": 1, **_ONCE},
-    ),
-    Row(
-        "S10",
-        "An error body of 200 MB: memory stays below 32 MB",
-        lambda shape, _: [
-            _good(shape),
-            drop(head(400, {"content-type": "text/plain"}), *[b"x" * _MEGABYTE] * 200),
-        ],
-        lambda it: it.failed_well and it.report["megabytes"] < 32,
-        action="second",
-        options=_ONCE,
-    ),
-    Row(
-        "S11",
-        "Leaving a stream closes its connection",
-        lambda shape, _: [hang(_EVENTS, shape.opening, shape.piece)],
-        lambda it: it.hung_up and not it.report["error"],
-        action="leave",
-        options=_ONCE,
-    ),
-    Row(
-        "S12",
-        "200 KB that unpack to 200 MB: memory stays below 32 MB",
-        lambda shape, _: [_good(shape), _raw(_BOMB, content_encoding="gzip")],
-        lambda it: it.failed_well and it.report["megabytes"] < 32,
-        action="second",
-        options=_ONCE,
-    ),
-    Row(
-        "S13",
-        "100,000 brackets deep: an error of the SDK",
-        lambda shape, _: [_raw(b"[" * 100_000)],
-        lambda it: it.failed_well,
-        options=_ONCE,
-    ),
-    Row(
-        "S13b",
-        "Bytes that are no UTF-8: an error of the SDK",
-        lambda shape, _: [_raw(b'{"task_id": "\xff\xfe"')],
-        lambda it: it.failed_well,
-        options=_ONCE,
-    ),
-    Row(
-        "S14",
-        "A web page with status 200 is no answer",
-        lambda shape, _: [_raw(b"<html>Welcome</html>", kind="text/html")],
-        lambda it: it.failed_well,
-        options=_ONCE,
-    ),
-    Row(
-        "S14b",
-        "An empty body with status 200 is no answer",
-        lambda shape, _: [_raw(b"")],
-        lambda it: it.failed_well,
-        options=_ONCE,
-    ),
-    Row(
-        "S16",
-        "A refusal whose body is no JSON has its status",
-        lambda shape, _: [_raw(b"\xc4\xe3\xba\xc3 <b>no</b>", 400, "text/plain")],
-        lambda it: it.failed_well,
-        options=_ONCE,
-    ),
-    Row(
-        "S17",
-        "A passing failure (503) is tried again",
-        lambda shape, _: [_raw(b"{}", 503), _good(shape)],
-        lambda it: it.whole,
-    ),
-    Row(
-        "S18",
-        "`Retry-After: 0.2` is kept",
-        lambda shape, _: [_raw(b"{}", 429, retry_after="0.2"), _good(shape)],
-        lambda it: it.whole and it.report["seconds"] >= 0.2,
-    ),
-    Row(
-        "S18b",
-        "`Retry-After` of a year: told at once, not slept and not ignored",
-        lambda shape, _: [_raw(b"{}", 429, retry_after="31536000"), _good(shape)],
-        lambda it: it.failed_well and len(it.requests) == 1 and it.report["seconds"] < 5,
-    ),
-    Row(
-        "S21",
-        "Silence after a request: nothing is sent again without an idempotency key",
-        lambda shape, _: [hang(), hang(), hang(), hang()],
-        lambda it: (
-            it.failed_well
-            and (len(it.requests) == 1 or all("idempotency-key" in seen.headers for seen in it.requests))
-        ),
-        options={"timeout": 0.5, "max_retries": 1},
-    ),
-    Row(
-        "S22",
-        "A redirect to somebody else (307): neither key nor body go there",
-        lambda shape, elsewhere: [_raw(b"", 307, location=elsewhere)],
-        lambda it: it.canary == 0 and it.failed_well,
-        options=_ONCE,
-    ),
-    Row(
-        "S25",
-        "The key, sent back in an error, is in no message, log or traceback",
-        lambda shape, _: [_raw(json.dumps({"detail": f"bad key {KEY}", "error": KEY}).encode(), 401)],
-        lambda it: it.failed_well,
-        options=_ONCE,
-    ),
-)
-_BOMB = gzip.compress(b"x" * 200 * _MEGABYTE)
-
-
-def _dressed(events: bytes) -> bytes:
-    return events.replace(b"data: ", b"data:").replace(b"\n", b"\r")
-
-
 def main() -> None:
-    for contender in CONTENDERS.values():
+    arguments = _parser().parse_args()
+    rows = [row for row in ROWS if not arguments.only or row.id in arguments.only]
+    contenders = {
+        name: contender
+        for name, contender in PEERS.items()
+        if not arguments.contender or name in arguments.contender
+    }
+    for contender in contenders.values():
         contender.prepare()
-    results = {row.id: [_verdict(row, contender) for contender in CONTENDERS.values()] for row in ROWS}
-    cells = [[row.id.rstrip("b"), row.title, *results[row.id]] for row in ROWS]
-    text = table(["row", "", *CONTENDERS], cells)
+    results = {}
+    for number, row in enumerate(rows, 1):
+        print(f"{number} of {len(rows)}: {row.id} {row.title}", file=sys.stderr)
+        results[row] = {name: _verdicts(row, contender) for name, contender in contenders.items()}
+    text = _table(results, list(contenders))
     print(text)
-    if "--no-write" not in sys.argv:
-        PAGE.write_text(_page(text), encoding="utf-8")
-    if any(results[row.id][0] != "yes" for row in ROWS):
-        sys.exit("nexusai does not do what it promises")
+    if arguments.write and not arguments.only and not arguments.contender:
+        PAGE.write_text(_page(results, text), encoding="utf-8")
+    bad = [row for row, verdicts in results.items() if "no" in verdicts.get("nexusai", ())]
+    if bad:
+        sys.exit("nexusai does not do what it promises: " + "; ".join(f"{row.id} {row.title}" for row in bad))
 
 
-def _verdict(row: Row, contender: Contender) -> str:
-    meeting = _meet(row, contender)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=__doc__)
+    ids = sorted({row.id for row in ROWS}, key=lambda name: int(name[1:]))
+    parser.add_argument("--only", action="append", choices=ids, metavar="ROW", help=f"of {', '.join(ids)}")
+    parser.add_argument("--contender", action="append", choices=[*PEERS], help="only this one")
+    parser.add_argument("--no-write", dest="write", action="store_false", help="leave the page as it is")
+    return parser
+
+
+Verdicts = Mapping[Row, Mapping[str, Sequence[str]]]
+
+
+def _table(results: Verdicts, contenders: Sequence[str]) -> str:
+    cells = [
+        [
+            row.id + (" P0" if row.first else ""),
+            row.title,
+            *(_cell(verdicts[name]) for name in contenders),
+        ]
+        for row, verdicts in results.items()
+    ]
+    return table(["row", "", *contenders], cells, left=2)
+
+
+def _cell(verdicts: Sequence[str]) -> str:
+    return " / ".join(verdicts) if set(verdicts) != {"–"} else "–"
+
+
+def _verdicts(row: Row, contender: Contender) -> list[str]:
+    return [_verdict(row, contender, colour) for colour in COLOURS]
+
+
+def _verdict(row: Row, contender: Contender, colour: str) -> str:
+    if contender.name in row.without or row.only not in ("", colour) or colour not in contender.colours:
+        return "–"
+    meeting = _meet(row, contender, colour)
     if row.good(meeting):
         return "yes"
-    print(f"{row.id} {contender.name}: {meeting.report}, {len(meeting.requests)} requests", file=sys.stderr)
+    told = {name: value for name, value in meeting.report.items() if name not in ("canary", "leaked_in")}
+    print(
+        f"  {row.id} {contender.name} {colour}: {str(told)[:700]}, {len(meeting.requests)} requests "
+        f"{meeting.noise[-300:]}",
+        file=sys.stderr,
+    )
     return "no"
 
 
-def _meet(row: Row, contender: Contender) -> Meeting:
-    shape = _SHAPES[_PATHS.get(contender.name, "/api/v1/invoke")]
-    server, elsewhere = FaultServer(), FaultServer()
+def _meet(row: Row, contender: Contender, colour: str) -> Meeting:
+    shape = SHAPES[_PATHS.get(contender.name, "/api/v1/invoke")]
+    server, elsewhere = (_Hasty() if row.early else FaultServer()), FaultServer()
     try:
         server.plays(*row.acts(shape, elsewhere.base_url))
-        url = server.base_url.removesuffix("/api/v1")
-        script = [str(contender.python), "-E", "-s", str(_CLIENT)]
-        command = [*script, contender.name, row.action, url, KEY, json.dumps(row.options)]
-        try:
-            done = subprocess.run(
-                command, check=False, capture_output=True, text=True, timeout=_PATIENCE, cwd="/"
-            )
-        except subprocess.TimeoutExpired:
-            return Meeting(_STUCK, server.requests, len(elsewhere.requests), hung_up=False)
-        if done.returncode:
-            sys.exit(f"{row.id} {contender.name}:\n{done.stderr}")
-        hung_up = server.hung_up.wait(2) if row.action == "leave" else False
-        return Meeting(json.loads(done.stdout), server.requests, len(elsewhere.requests), hung_up)
+        with tempfile.TemporaryDirectory() as directory:
+            url = _nobody() if row.nobody else server.base_url.removesuffix("/api/v1")
+            report, noise, hung_up = _process(row, contender, colour, url, directory, server)
+        return Meeting(report, server.requests, len(elsewhere.requests), hung_up, noise)
     finally:
         server.stop()
         elsewhere.stop()
 
 
-def _page(text: str) -> str:
+def _process(
+    row: Row, contender: Contender, colour: str, url: str, directory: str, server: FaultServer
+) -> tuple[dict[str, Any], str, bool]:
+    """What the contender's process told, on both its channels, and whether the server was left in time."""
+    options = {**row.options, **(row.ours if contender.name.startswith("nexusai") else {})}
+    argument = json.dumps(row.argument).replace("{directory}", directory)
+    script = [str(contender.python), "-E", "-s", str(_CLIENT), contender.name, colour, row.action]
+    with subprocess.Popen(
+        [*script, url, row.key, json.dumps(options), argument],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+    ) as process:
+        assert process.stdout is not None
+        hung_up = False
+        if row.action in ("leave", "drop"):
+            first = process.stdout.readline()
+            hung_up = first == "there\n" and server.hung_up.wait(1)
+        try:
+            printed, noise = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, noise = process.communicate()
+            return dict(_STUCK), noise, False
+    try:
+        return json.loads(printed), noise, hung_up
+    except ValueError:
+        return {**_STUCK, "message": f"ended with {process.returncode}: {printed[:200]}"}, noise, hung_up
+
+
+class _Hasty(FaultServer):
+    """Acts as soon as it has seen a request's head."""
+
+    def _serve(self, sock: socket.socket) -> None:
+        connection = Connection(sock, self)
+        connection._body = lambda headers: b""  # type: ignore[method-assign]
+        with suppress(OSError):
+            seen = connection.request()
+            if seen is not None:
+                self.requests.append(seen)
+                self._script.popleft()(connection)
+        sock.close()
+
+
+def _nobody() -> str:
+    """An address at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return f"http://127.0.0.1:{port}"
+
+
+def _page(results: Verdicts, text: str) -> str:
     versions = ", ".join(
         f"{contender.distribution} {contender.versions()[contender.distribution]}"
-        for contender in CONTENDERS.values()
+        for contender in PEERS.values()
     )
-    return _TEXT.format(day=date.today().isoformat(), table=text, versions=versions)
+    return _TEXT.format(
+        day=date.today().isoformat(),
+        table=text,
+        verdict=_sums(results),
+        notes=_notes(results),
+        versions=versions,
+    )
+
+
+def _sums(results: Verdicts) -> str:
+    """How many rows each contender holds in all the colours that it has."""
+    lines = []
+    for name in PEERS:
+        tried = [verdicts[name] for verdicts in results.values() if set(verdicts[name]) != {"–"}]
+        held = sum("no" not in verdicts for verdicts in tried)
+        lines.append(f"`{name}` holds {held} of the {len(tried)} rows that it can be asked for")
+    return "; ".join(lines) + "."
+
+
+def _notes(results: Verdicts) -> str:
+    notes = ["- `keystone-ai` has no async client."]
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in results:
+        for name, reason in row.without.items():
+            reasons.setdefault((row.id, reason), []).append(f"`{name}`")
+    for (row_id, reason), names in reasons.items():
+        notes.append(f"- {row_id}: {', '.join(names)}: {reason}.")
+    notes.append("- Rows that only an async client can be asked for have a dash for the sync one.")
+    return "\n".join(notes)
 
 
 if __name__ == "__main__":

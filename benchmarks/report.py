@@ -86,16 +86,20 @@ def page(facts: str, tables: str, *, work: int, tasks: int) -> str:
     return f"{intro}## Figures\n\n{tables}\n\n{facts}\n\n{method}"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose columns are aligned in the source too."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """A Markdown table whose columns are aligned in the source too; the first ones to the left."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])], *rows]
-    return "\n".join(_line(cells, widths) for cells in lines)
+    marks = [
+        ":" + "-" * (width - 1) if at < left else "-" * (width - 1) + ":" for at, width in enumerate(widths)
+    ]
+    return "\n".join(_line(cells, widths, left) for cells in [header, marks, *rows])
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *rest = [" " * (width - len(cell)) for cell, width in zip(cells, widths, strict=True)]
-    padded = [cells[0] + first, *(space + cell for cell, space in zip(cells[1:], rest, strict=True))]
+def _line(cells: Sequence[str], widths: Sequence[int], left: int) -> str:
+    padded = [
+        cell.ljust(width) if at < left else cell.rjust(width)
+        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
     return f"| {' | '.join(padded)} |"
 
 

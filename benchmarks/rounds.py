@@ -18,7 +18,7 @@ from statistics import median
 
 from benchmarks import machine
 from benchmarks.cases import Case
-from benchmarks.contenders import CONTENDERS, Contender
+from benchmarks.contenders import PEERS, Contender
 
 _HERE = Path(__file__).resolve().parent
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
@@ -42,13 +42,13 @@ def measure(cases: Sequence[Case], rounds: int, dice: random.Random) -> Results:
     results: Results = {case.name: {name: [] for name in case.contenders} for case in cases}
     with _server() as url, tempfile.TemporaryDirectory() as elsewhere:
         runner = _Runner(url, elsewhere)
-        for name in CONTENDERS:  # files into the page cache; and whoever cannot work says so now
-            runner.process(CONTENDERS[name], "cold")
+        for name in PEERS:  # files into the page cache; and whoever cannot work says so now
+            runner.process(PEERS[name], "cold")
         for number in range(1, rounds + 1):
             print(f"Round {number} of {rounds} …", file=sys.stderr)
             for case in dice.sample(cases, len(cases)):
                 for name in dice.sample(case.contenders, len(case.contenders)):
-                    results[case.name][name].append(runner.cost(case, CONTENDERS[name]))
+                    results[case.name][name].append(runner.cost(case, PEERS[name]))
     return results
 
 

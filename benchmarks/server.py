@@ -102,7 +102,7 @@ def _anthropic() -> Shape:
     )
 
 
-_SHAPES = {
+SHAPES = {
     "/api/v1/invoke": _nexus(),
     "/v1/chat/completions": _openai(),
     "/v1/messages": _anthropic(),
@@ -112,7 +112,7 @@ _SHAPES = {
 @cache
 def answer(path: str, streamed: bool, pieces: int, per_write: int) -> tuple[bytes, ...]:
     """The writes that answer a request."""
-    shape = _SHAPES.get(path)
+    shape = SHAPES.get(path)
     if shape is None:
         return (_head("404 Not Found", "application/json", "Content-Length: 2") + b"{}",)
     if not streamed:

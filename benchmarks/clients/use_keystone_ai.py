@@ -1,6 +1,7 @@
-"""How `keystone-ai` is asked for text. What is imported inside is part of the cold start."""
+"""How `keystone-ai` is used. What is imported inside is part of the cold start."""
 
 PACKAGE = "nexusai"  # it goes by the same name
+ERROR = "error.APIError"
 KEY = "nxs_bench"
 
 
@@ -10,8 +11,21 @@ def connect(url, key=KEY, **options):
     return nexusai.NexusAIClient(api_key=key, base_url=url + "/api/v1", **options)
 
 
-def ask(client):
-    return client.text.generate("Hello").text
+def ask(client, text="Hello"):
+    return client.text.generate(text).text
+
+
+def stream(client):
+    return client.text.stream("Hello")
+
+
+def leave(stream):
+    stream.close()
+
+
+def text_of(chunk):
+    delta = chunk.get("delta")
+    return delta["content"] if delta else ""
 
 
 def pieces(client):
@@ -19,3 +33,19 @@ def pieces(client):
         delta = chunk.get("delta")
         if delta:
             yield delta["content"]
+
+
+def vectors(client, texts, encoding):
+    return [answer.embedding for answer in client.embeddings.create(texts)]
+
+
+def find(client, file_id):
+    return client.files.get(file_id).file_id
+
+
+def upload(client, file):
+    if isinstance(file, tuple):
+        import io
+
+        return client.files.upload(io.BytesIO(file[1]), filename=file[0]).file_id
+    return client.files.upload(file).file_id

@@ -1,6 +1,7 @@
-"""How `nexusai` is asked for text. What is imported inside is part of the cold start."""
+"""How `nexusai` is used. What is imported inside is part of the cold start."""
 
 PACKAGE = "nexusai"
+ERROR = "error.APIError"
 KEY = "nxs_bench"
 
 
@@ -10,18 +11,39 @@ def connect(url, key=KEY, **options):
     return nexusai.NexusAIClient(api_key=key, base_url=url + "/api/v1", **options)
 
 
-def connect_async(url):
+def connect_async(url, key=KEY, **options):
     import nexusai
 
-    return nexusai.AsyncNexusAIClient(api_key=KEY, base_url=url + "/api/v1")
+    return nexusai.AsyncNexusAIClient(api_key=key, base_url=url + "/api/v1", **options)
 
 
-def ask(client):
-    return client.text.generate("Hello").text
+def ask(client, text="Hello"):
+    return client.text.generate(text).text
 
 
-async def ask_async(client):
-    return (await client.text.generate("Hello")).text
+async def ask_async(client, text="Hello"):
+    return (await client.text.generate(text)).text
+
+
+def stream(client):
+    return client.text.stream("Hello")
+
+
+async def stream_async(client):
+    return client.text.stream("Hello")
+
+
+def leave(stream):
+    stream.close()
+
+
+async def leave_async(stream):
+    await stream.aclose()
+
+
+def text_of(chunk):
+    delta = chunk.get("delta")
+    return delta["content"] if delta else ""
 
 
 def pieces(client):
@@ -29,3 +51,38 @@ def pieces(client):
         delta = chunk.get("delta")
         if delta:
             yield delta["content"]
+
+
+async def pieces_async(client):
+    async for chunk in client.text.stream("Hello"):
+        delta = chunk.get("delta")
+        if delta:
+            yield delta["content"]
+
+
+def vectors(client, texts, encoding):
+    return client.embeddings.create(texts, encoding_format=encoding).vectors
+
+
+def find(client, file_id):
+    return client.files.get(file_id).file_id
+
+
+async def find_async(client, file_id):
+    return (await client.files.get(file_id)).file_id
+
+
+def upload(client, file):
+    return client.files.upload(file).file_id
+
+
+async def upload_async(client, file):
+    return (await client.files.upload(file)).file_id
+
+
+def download(client, path):
+    client.files.download("file_bench", path)
+
+
+async def download_async(client, path):
+    await client.files.download("file_bench", path)

@@ -38,6 +38,8 @@ class Connection:
         self._sock = sock
         self._server = server
         self._buffer = b""
+        self.seen: Optional[Seen] = None
+        """The request that the act answers."""
 
     def send(self, data: bytes) -> None:
         self._sock.sendall(data)
@@ -177,6 +179,7 @@ class FaultServer:
                 if seen is None:
                     return
                 self.requests.append(seen)
+                connection.seen = seen
                 act = self._script.popleft() if self._script else reply(599, {"detail": "script over"})
                 act(connection)
         except OSError:
