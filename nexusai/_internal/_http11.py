@@ -9,7 +9,7 @@ flows, a second pool. A call costs half as much.
 from __future__ import annotations
 
 import time
-from typing import Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 import h11
 

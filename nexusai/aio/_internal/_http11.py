@@ -7,7 +7,7 @@ flows, a second pool. A call costs half as much.
 from __future__ import annotations
 
 import time
-from typing import AsyncIterator, Dict, List, Mapping, Optional
+from typing import Any, AsyncIterator, Dict, List, Mapping, Optional
 
 import h11
 
