@@ -24,6 +24,8 @@ from nexusai._internal._transport import (
 _READ_BYTES = 256 * 1024
 _WRITE_BYTES = 128 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
+_LONG_BODY_DIGITS = 6
+"""A body of a million bytes and more is counted here, and not copied through h11."""
 
 
 class AsyncHTTP11Transport:
@@ -132,10 +134,37 @@ class AsyncHTTP11Transport:
             raise TransportError(f"{what}: the time limit was reached", timed_out=True, sent=sent)
         return min(self._idle, left)
 
+    def long_body_length(self, headers: Mapping[str, str]) -> int:
+        """How long the body is, where that is announced and more than h11 need copy; else 0."""
+        length = headers.get("content-length", "")
+        expected = self._protocol.their_state is h11.SEND_BODY and "transfer-encoding" not in headers
+        return int(length) if expected and len(length) > _LONG_BODY_DIGITS and length.isdigit() else 0
+
+    async def long_body(self, length: int) -> AsyncIterator[bytes]:
+        """A body of so many bytes, straight from the socket."""
+        left = length
+        block, _ = self._protocol.trailing_data
+        while left:
+            if len(block) > left:
+                raise TransportError(
+                    "remote protocol error: more than was announced", timed_out=False, sent=True
+                )
+            left -= len(block)
+            if block:
+                yield block
+            if left:
+                block = await self._read()
+                if not block:
+                    what = f"read error: {left} of {length} bytes are missing"
+                    raise TransportError(what, timed_out=False, sent=True)
+        self._protocol = h11.Connection(h11.CLIENT, _MAX_HEAD_BYTES)
+
     async def finish(self) -> None:
         """Keep the connection for another request, if both sides have said all they had to say."""
-        if self._protocol.our_state is h11.DONE and self._protocol.their_state is h11.DONE:
-            self._protocol.start_next_cycle()
+        protocol = self._protocol
+        if protocol.our_state is h11.DONE and protocol.their_state is h11.DONE:
+            protocol.start_next_cycle()
+        if protocol.our_state is h11.IDLE:
             self._expires = time.monotonic() + KEEPALIVE_EXPIRY
         else:
             await self.aclose()
@@ -163,12 +192,17 @@ class AsyncHTTP11Response:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, as it comes."""
-        next_event = self._transport.next_event
-        while True:
-            event = await next_event()
-            if not isinstance(event, h11.Data):  # h11 lets nothing but the end follow
-                break
-            yield bytes(event.data)
+        transport = self._transport
+        length = transport.long_body_length(self.headers)
+        if length:
+            async for block in transport.long_body(length):
+                yield block
+        else:
+            while True:
+                event = await transport.next_event()
+                if not isinstance(event, h11.Data):  # h11 lets nothing but the end follow
+                    break
+                yield bytes(event.data)
         await self.aclose()
 
     async def aclose(self) -> None:
