@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
 from nexusai._internal import _bodies, _responses
 from nexusai._internal._client import InternalClient
 from nexusai._internal._default import default_internal_client
-from nexusai._internal._local import LocalPlatform, start_platform
 from nexusai._internal._observing import OnRequest, OnResponse
 from nexusai._internal._resource import Resource
 from nexusai._internal._runtime import in_thread
 from nexusai.models import Task
 
 if TYPE_CHECKING:
+    from nexusai._internal._local import LocalPlatform
     from nexusai.resources.audio import AudioResource
     from nexusai.resources.batch import BatchResource
     from nexusai.resources.embeddings import EmbeddingsResource
@@ -105,6 +105,8 @@ class NexusAIClient:
         Raises:
             NetworkError: it cannot be started; the message says why, and what to install.
         """
+        from nexusai._internal._local import start_platform
+
         platform = in_thread(lambda: start_platform(data_dir))
         client = cls(platform.api_key, platform.base_url)
         client._platform = platform

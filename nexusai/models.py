@@ -78,7 +78,7 @@ Time = Annotated[datetime, BeforeValidator(_utc)]
 class Model(BaseModel):
     """The base of everything that the platform returns."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", protected_namespaces=())
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", protected_namespaces=(), defer_build=True)
 
 
 class Result(Model):

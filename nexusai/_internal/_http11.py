@@ -75,10 +75,8 @@ class HTTP11Transport:
                 self._write(self._encoded(head, h11.Data(data=body), h11.EndOfMessage()))
             else:
                 self._write(self._encoded(head))
-                blocks: Any = body
-                for block in blocks:
-                    self._write(self._encoded(h11.Data(data=block)))
-                self._write(self._encoded(h11.EndOfMessage()))
+                assert self._socket is not None  # noqa: S101 - `_write` has it
+                self._socket.write_all(self._encoded_blocks(body), lambda: self._patience("write timeout"))
         except h11.LocalProtocolError as error:
             raise _failure("local protocol", error) from error
         except OSError as error:
@@ -88,6 +86,12 @@ class HTTP11Transport:
 
     def _encoded(self, *events: h11.Event) -> bytes:
         return b"".join([self._protocol.send(event) or b"" for event in events])
+
+    def _encoded_blocks(self, body: Any) -> Iterator[bytes]:
+        for block in body:
+            for start in range(0, len(block), _WRITE_BYTES):
+                yield self._encoded(h11.Data(data=block[start : start + _WRITE_BYTES]))
+        yield self._encoded(h11.EndOfMessage())
 
     def _write(self, data: bytes) -> None:
         assert self._socket is not None  # noqa: S101 - `send` has connected it
@@ -164,7 +168,8 @@ class HTTP11Transport:
     def finish(self) -> None:
         """Keep the connection for another request, if both sides have said all they had to say."""
         protocol = self._protocol
-        if protocol.our_state is h11.DONE and protocol.their_state is h11.DONE:
+        both_done = protocol.our_state is h11.DONE and protocol.their_state is h11.DONE
+        if both_done and not protocol.trailing_data[0]:  # what nobody asked for answers nothing
             protocol.start_next_cycle()
         if protocol.our_state is h11.IDLE:
             self._expires = time.monotonic() + KEEPALIVE_EXPIRY

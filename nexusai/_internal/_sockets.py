@@ -10,7 +10,8 @@ import os
 import select
 import socket
 import threading
-from typing import Any, List, Optional, Tuple, Union
+from contextlib import suppress
+from typing import Any, AsyncIterator, Callable, Iterator, List, Optional, Tuple, Union
 
 from nexusai._internal._transport import Url
 
@@ -27,6 +28,10 @@ OPTIONS: List[Tuple[int, int, int]] = [
     (level, getattr(socket, name), value) for level, name, value in _WANTED if hasattr(socket, name)
 ]
 """A peer that is gone without a word, as behind a NAT that forgot it, is noticed within three minutes."""
+
+Patience = Callable[[], float]
+"""How many seconds the next write may take, asked before each."""
+_EARLY_BYTES = 64 * 1024
 
 _contexts: List[Any] = []
 _contexts_lock = threading.Lock()
@@ -83,6 +88,13 @@ class Socket:
         self._sock.settimeout(timeout)
         self._sock.sendall(data)
 
+    def write_all(self, blocks: Iterator[bytes], patience: Patience) -> None:
+        """Send all of these, or until the other side answers before it has them."""
+        for block in blocks:
+            if self.is_readable():
+                return
+            self.write(block, patience())
+
     def is_readable(self) -> bool:
         """Whether there is something to read, or the other side has ended."""
         return _is_readable(self._sock)
@@ -98,6 +110,7 @@ class AsyncSocket:
     def __init__(self, stream: Any, sock: socket.socket) -> None:
         self._stream = stream
         self._sock = sock
+        self._early: Optional[bytes] = None
 
     @classmethod
     async def connect(cls, origin: Url, timeout: float) -> AsyncSocket:
@@ -131,6 +144,9 @@ class AsyncSocket:
         """What comes next; nothing when the other side has ended."""
         import anyio
 
+        if self._early is not None:
+            early, self._early = self._early, None
+            return early
         with anyio.fail_after(timeout):
             try:
                 data: bytes = await self._stream.receive(max_bytes)
@@ -149,6 +165,31 @@ class AsyncSocket:
                 await self._stream.send(data)
             except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
                 raise _as_os_error(error) from error
+
+    async def write_all(self, blocks: AsyncIterator[bytes], patience: Patience) -> None:
+        """Send all of these, or until the other side answers before it has them.
+
+        An event loop that fails to write gives the connection up with all that was to be read from it: an
+        early answer has to be read at once.
+        """
+        import anyio
+
+        async def listen() -> None:
+            with suppress(OSError):  # the writer hears of it too
+                self._early = await self.read(_EARLY_BYTES, None)
+                group.cancel_scope.cancel()
+
+        failure: Optional[Exception] = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen)
+            try:
+                async for block in blocks:
+                    await self.write(block, patience())
+            except Exception as error:  # noqa: BLE001 - raised below, without a group around it
+                failure = error
+            group.cancel_scope.cancel()
+        if failure is not None and self._early is None:
+            raise failure
 
     def is_readable(self) -> bool:
         """Whether there is something to read, or the other side has ended."""

@@ -179,9 +179,11 @@ class AsyncTransport(Protocol):
 
 def proxy_for(origin: Url) -> Optional[str]:
     """The proxy that the environment names for this origin; none for the machine itself."""
+    if origin.host in ("localhost", "127.0.0.1", "::1"):
+        return None
     from urllib.request import getproxies, proxy_bypass
 
-    if origin.host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(origin.host):
+    if proxy_bypass(origin.host):
         return None
     proxies = getproxies()
     return proxies.get(origin.scheme) or proxies.get("all")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
 
 from nexusai._internal import _bodies, _responses
-from nexusai._internal._local import LocalPlatform, start_platform
 from nexusai._internal._observing import OnRequest, OnResponse
 from nexusai._internal._runtime import async_in_thread
 from nexusai.aio._internal._client import AsyncInternalClient
@@ -16,6 +15,7 @@ from nexusai.aio._internal._resource import AsyncResource
 from nexusai.models import Task
 
 if TYPE_CHECKING:
+    from nexusai._internal._local import LocalPlatform
     from nexusai.aio.resources.audio import AsyncAudioResource
     from nexusai.aio.resources.batch import AsyncBatchResource
     from nexusai.aio.resources.embeddings import AsyncEmbeddingsResource
@@ -103,6 +103,8 @@ class AsyncNexusAIClient:
         Raises:
             NetworkError: it cannot be started; the message says why, and what to install.
         """
+        from nexusai._internal._local import start_platform
+
         platform = await async_in_thread(lambda: start_platform(data_dir))
         client = cls(platform.api_key, platform.base_url)
         client._platform = platform

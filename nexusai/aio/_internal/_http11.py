@@ -73,10 +73,10 @@ class AsyncHTTP11Transport:
                 await self._write(self._encoded(head, h11.Data(data=body), h11.EndOfMessage()))
             else:
                 await self._write(self._encoded(head))
-                blocks: Any = body
-                async for block in blocks:
-                    await self._write(self._encoded(h11.Data(data=block)))
-                await self._write(self._encoded(h11.EndOfMessage()))
+                assert self._socket is not None  # noqa: S101 - `_write` has it
+                await self._socket.write_all(
+                    self._encoded_blocks(body), lambda: self._patience("write timeout")
+                )
         except h11.LocalProtocolError as error:
             raise _failure("local protocol", error) from error
         except OSError as error:
@@ -86,6 +86,12 @@ class AsyncHTTP11Transport:
 
     def _encoded(self, *events: h11.Event) -> bytes:
         return b"".join([self._protocol.send(event) or b"" for event in events])
+
+    async def _encoded_blocks(self, body: Any) -> AsyncIterator[bytes]:
+        async for block in body:
+            for start in range(0, len(block), _WRITE_BYTES):
+                yield self._encoded(h11.Data(data=block[start : start + _WRITE_BYTES]))
+        yield self._encoded(h11.EndOfMessage())
 
     async def _write(self, data: bytes) -> None:
         assert self._socket is not None  # noqa: S101 - `send` has connected it
@@ -162,7 +168,8 @@ class AsyncHTTP11Transport:
     async def finish(self) -> None:
         """Keep the connection for another request, if both sides have said all they had to say."""
         protocol = self._protocol
-        if protocol.our_state is h11.DONE and protocol.their_state is h11.DONE:
+        both_done = protocol.our_state is h11.DONE and protocol.their_state is h11.DONE
+        if both_done and not protocol.trailing_data[0]:  # what nobody asked for answers nothing
             protocol.start_next_cycle()
         if protocol.our_state is h11.IDLE:
             self._expires = time.monotonic() + KEEPALIVE_EXPIRY
