@@ -49,8 +49,8 @@ The same faults for every SDK, played byte by byte by a server on the loopback. 
 process of its own, by its own public interface: first its sync client, then its async one.
 
 `yes`: it did what the row says; where that is an error, with one of the SDK's own errors, and without the key
-in any message, log line or traceback. `no`: something else came of it. `–`: there is no such thing to try; why,
-stands below the table. `P0` marks what is of first importance.
+in any message, log line or traceback. `no`: something else came of it. `–`: there is no such thing to try;
+why, stands below the table. `P0` marks what is of first importance.
 
 {table}
 
