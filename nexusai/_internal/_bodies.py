@@ -16,6 +16,10 @@ Header = Tuple[bytes, bytes]
 RESUMABLE = {"prefer": "resumable"}
 """Asks for a stream that can be taken up again, and whose generation waits a while for its reader."""
 
+_TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""What RFC 9110, 5.1 and 5.5, let the name and the value of a header be."""
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -230,13 +234,13 @@ def checked_headers(headers: Mapping[str, str]) -> List[Header]:
 
 
 def _token(name: str) -> bytes:
-    if not name or not all(c.isascii() and (c.isalnum() or c in "!#$%&'*+-.^_`|~") for c in name):
+    if not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a header")
     return name.encode("ascii")
 
 
 def _value(name: str, value: str) -> bytes:
-    if any(ord(c) < 32 or ord(c) == 127 or ord(c) > 255 for c in value if c != "\t"):
+    if not _VALUE.fullmatch(value):
         raise ValueError(f"the value of the header {name!r} holds a character that no header can")
     if value != value.strip(" \t"):  # the library would refuse it, and quote it in its error
         raise ValueError(f"the value of the header {name!r} begins or ends with a space")
