@@ -147,6 +147,7 @@ class Config:
     total_timeout: Setting[Optional[float]] = Setting(_seconds, None, "seconds, more than 0")
     content_timeout: Setting[Optional[float]] = Setting(_seconds, None, "seconds, more than 0")
     resume_streams: Setting[bool] = Setting(_truth, True, "true or false")
+    otel: Setting[Optional[bool]] = Setting(_truth, None, "true or false")
     max_connections: Setting[int] = Setting(
         _size, constants.DEFAULT_MAX_CONNECTIONS, "a whole number, 1 or more"
     )

@@ -27,3 +27,6 @@ RETRY_BUDGET_PER_SECOND = 0.5
 outage retries add a fifth to the load and no more (the shape of Finagle's `RetryBudget`)."""
 MAX_RETRY_AFTER = 60.0
 """A server that asks for a longer pause gets none: the error is raised, with `retry_after`."""
+
+MAX_TELEMETRY_CONTENT_BYTES = 32 * 1024
+"""Of prompts and answers in an attribute of a span, where the program wants them there at all."""

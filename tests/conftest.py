@@ -12,6 +12,7 @@ from faults.server import FaultServer
 import nexusai
 
 if TYPE_CHECKING:
+    from faults.recording import Recorder
     from server.process import ServerProcess
 
 KEY = "nxs_canary_51c0ffee"
@@ -23,6 +24,7 @@ def bare_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     for name in list(os.environ):
         if name.startswith("NEXUS_") and name != "NEXUS_SERVER_MODELS_DIR":
             monkeypatch.delenv(name)
+    monkeypatch.setenv("NEXUS_OTEL", "off")  # whichever test has imported OpenTelemetry before
     monkeypatch.chdir(tmp_path)
     nexusai.config.reset()
     yield
@@ -41,6 +43,16 @@ def faults() -> Iterator[FaultServer]:
     server = FaultServer()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """What OpenTelemetry is told; clients made now use it, as the program has imported it."""
+    from faults.recording import recorder
+
+    monkeypatch.delenv("NEXUS_OTEL")
+    recorder().forget()
+    return recorder()
 
 
 @pytest.fixture

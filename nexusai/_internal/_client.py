@@ -12,7 +12,7 @@ from nexusai.__version__ import __version__
 from nexusai._internal import _bodies, _responses, _retry, _stand_in
 from nexusai._internal._download import Download
 from nexusai._internal._exchange import Call, Exchange
-from nexusai._internal._observing import Observer, OnRequest, OnResponse, set_up_logging
+from nexusai._internal._observing import Observer, OnRequest, OnResponse, set_up_logging, telemetry_of
 from nexusai._internal._pool import Pools
 from nexusai._internal._responses import Answer, M, R
 from nexusai._internal._runtime import CLOCK, Clock
@@ -55,6 +55,7 @@ class InternalClient:
         transport: Optional[str] = None,
         on_request: Optional[OnRequest] = None,
         on_response: Optional[OnResponse] = None,
+        otel: Optional[bool] = None,
     ) -> None:
         set_up_logging()
         settings = config.resolve(
@@ -67,6 +68,7 @@ class InternalClient:
             total_timeout=total_timeout,
             content_timeout=content_timeout,
             resume_streams=resume_streams,
+            otel=otel,
         )
         if transport not in (None, "httpx"):
             raise ValueError(f"transport: expected 'httpx', not {transport!r}")
@@ -101,7 +103,9 @@ class InternalClient:
             "on_request": on_request,
             "on_response": on_response,
         }
-        self._observer = Observer(on_request, on_response)
+        self.telemetry = telemetry_of(settings["otel"], self.base_url, self._api_key)
+        """OpenTelemetry; None where it is off."""
+        self.observer = Observer(on_request, on_response, self._api_key, self.telemetry)
         self._budget = _retry.RetryBudget()
         self.long_polls: Optional[bool] = None
         """Whether the platform waits when it is asked to; None until it has been asked."""
@@ -156,7 +160,12 @@ class InternalClient:
 
     def fetch(self, model: Type[R], method: str, path: str, json: Any = None, **options: Any) -> R:
         """Call an endpoint that answers with a `model`."""
-        return _responses.read_model(self.send(method, path, json, **options), model)
+        if self.telemetry is None:
+            return _responses.read_model(self.send(method, path, json, **options), model)
+        with self.telemetry.operation(method, path, json) as operation:
+            result = _responses.read_model(self.send(method, path, json, **options), model)
+            operation.told(result)
+            return result
 
     def fetch_page(self, field: str, item: Type[M], path: str, params: Mapping[str, Any]) -> Page[M]:
         """Call an endpoint that answers with a listing."""
@@ -196,7 +205,10 @@ class InternalClient:
             APIError: the one that tells what happened, with all attempts.
         """
         call = self.call(method, path, json, headers=headers, params=params, timeout=timeout)
-        return (self.open(call)).answer
+        if self.telemetry is None:
+            return (self.open(call)).answer
+        with self.telemetry.operation(method, path, json):
+            return (self.open(call)).answer
 
     def upload(self, path: str, upload: Upload, model: Type[R]) -> R:
         """Send a form, as it is read, to an endpoint that answers with a `model`.
@@ -208,11 +220,15 @@ class InternalClient:
         if upload.content_length is not None:
             lines[b"content-length"] = str(upload.content_length).encode("ascii")
         call = call._replace(headers=list(lines.items()), body=upload)
-        return _responses.read_model((self.open(call)).answer, model)
+        if self.telemetry is None:
+            return _responses.read_model((self.open(call)).answer, model)
+        with self.telemetry.operation("POST", path):
+            return _responses.read_model((self.open(call)).answer, model)
 
     def download(self, path: str) -> Download:
         """Ask for the content at a path below the base URL."""
-        return Download.begin(self, self.call("GET", path))
+        span = None if self.telemetry is None else self.telemetry.operation("GET", path)
+        return Download.begin(self, self.call("GET", path), span)
 
     def download_url(self, address: str) -> Download:
         """Ask for the content at an address that the platform told, whole or relative to its own.
@@ -227,8 +243,11 @@ class InternalClient:
                 f"Expected the address of a file, but found {address[:200]!r}."
             ) from error
         if url.origin == call.url.origin:
-            return Download.begin(self, call._replace(url=url))
-        return Download.begin(_AsyncElsewhere(self, url), call._replace(url=url, headers=_PLAIN))
+            span = None if self.telemetry is None else self.telemetry.download(url)
+            return Download.begin(self, call._replace(url=url), span)
+        span = None if self.telemetry is None else self.telemetry.elsewhere(url)
+        call = call._replace(url=url, headers=_PLAIN)
+        return Download.begin(_AsyncElsewhere(self, url), call, span)
 
     def call(
         self,
@@ -286,11 +305,13 @@ class InternalClient:
         the exchange is closed.
         """
         attempts: List[errors.Attempt] = []
+        if self.telemetry is not None and pools is None:  # who else is asked learns nothing of it
+            call = self.telemetry.propagated(call)
         pools = pools or self._current_pools()
         self._budget.earn()
         while True:
             exchange = Exchange(pools, call, self._api_key, streaming=streaming)
-            observation = self._observer.begin(call, len(attempts) + 1)
+            observation = self.observer.begin(call, len(attempts) + 1)
             try:
                 exchange.begin()
                 if observation is not None:

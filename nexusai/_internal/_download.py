@@ -8,9 +8,10 @@ import hashlib
 import os
 import re
 import secrets
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO, Dict, Iterator, List, Optional, Union
+from typing import IO, TYPE_CHECKING, Dict, Iterator, List, Optional, Union
+from weakref import finalize
 
 from typing_extensions import Protocol
 
@@ -20,6 +21,9 @@ from nexusai._internal._responses import file_name
 from nexusai._internal._runtime import in_thread
 from nexusai._internal._transport import TransportError
 from nexusai._internal._upload import OnBytes
+
+if TYPE_CHECKING:
+    from nexusai._internal._telemetry import Span
 
 _PAUSE = 0.25
 
@@ -47,7 +51,7 @@ class Download:
         size: in bytes, where the platform tells it.
     """
 
-    def __init__(self, client: Opener, call: Call, exchange: Exchange) -> None:
+    def __init__(self, client: Opener, call: Call, exchange: Exchange, span: Optional[Span] = None) -> None:
         self._client = client
         self._call = call
         self._exchange = exchange
@@ -58,11 +62,21 @@ class Download:
         self.request_id: Optional[str] = headers.get("x-request-id")
         self._etag = headers.get("etag", "")
         self._begun = False
+        self._span = span
+        if span is not None:
+            finalize(self, span.end).atexit = False  # of a download that is neither read nor closed
 
     @classmethod
-    def begin(cls, client: Opener, call: Call) -> Download:
+    def begin(cls, client: Opener, call: Call, span: Optional[Span] = None) -> Download:
         """Ask for the content, and return when it begins to come."""
-        return cls(client, call, client.open(call, streaming=True))
+        if span is None:
+            return cls(client, call, client.open(call, streaming=True))
+        try:
+            with span.active():
+                return cls(client, call, client.open(call, streaming=True), span)
+        except BaseException as error:
+            span.end(error)
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         """The bytes, as they come. What breaks off is asked for again from there.
@@ -91,6 +105,10 @@ class Download:
                         raise self._exchange.failure(error) from error
                 self._resume(check.size, failures)
             check.finish()
+        except Exception as error:
+            if self._span is not None:
+                self._span.end(error)
+            raise
         finally:
             self.close()
 
@@ -140,14 +158,15 @@ class Download:
         Raises:
             InvalidResponseError: the file is another one by now.
         """
-        self.close()
+        self._exchange.close()
         self._call.clock.sleep(_PAUSE * (failures - 1))
         wanted: Dict[bytes, bytes] = {
             b"range": f"bytes={offset}-".encode("ascii"),
             b"if-range": self._etag.encode("latin-1"),
         }
         call = self._call._replace(headers=[*self._call.headers, *wanted.items()])
-        self._exchange = self._client.open(call, streaming=True)
+        with self._span.active() if self._span is not None else nullcontext():
+            self._exchange = self._client.open(call, streaming=True)
         told = re.match(r"bytes (\d+)-", self._exchange.headers.get("content-range", ""))
         if told is None or int(told[1]) != offset:
             raise errors.InvalidResponseError(
@@ -159,6 +178,8 @@ class Download:
     def close(self) -> None:
         """Give the connection back."""
         self._exchange.close()
+        if self._span is not None:
+            self._span.end()
 
     def __enter__(self) -> Download:
         return self

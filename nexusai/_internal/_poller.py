@@ -61,6 +61,15 @@ class TaskPoller:
         return task
 
     def _wait(self, task_id: str, on_progress: Optional[OnProgress]) -> Tuple[Task, Answer]:
+        telemetry = self._client.telemetry
+        if telemetry is None:
+            return self._watch(task_id, on_progress)
+        with telemetry.waiting(task_id) as waiting:
+            task, answer = self._watch(task_id, waiting.outside(on_progress))
+            waiting.told(task)
+            return task, answer
+
+    def _watch(self, task_id: str, on_progress: Optional[OnProgress]) -> Tuple[Task, Answer]:
         started = self._client.clock.monotonic()
         deadline = started + self._poll_timeout
         reported: Optional[Tuple[str, Optional[float]]] = None

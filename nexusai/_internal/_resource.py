@@ -46,6 +46,15 @@ class Resource:
         The platform is asked to answer in time for this client's `timeout`: work that takes longer
         is then waited for as a task, and not lost.
         """
+        telemetry = self._client.telemetry
+        if telemetry is None:
+            return self._invoked(body, on_progress)
+        with telemetry.operation("POST", "/invoke", body) as operation:
+            task = self._invoked(body, on_progress)
+            operation.told(task)
+            return task
+
+    def _invoked(self, body: JSONObject, on_progress: Optional[OnProgress]) -> Task:
         if on_progress is not None:
             task = self._submit(body)
             return self._poller().wait(task.task_id, on_progress) if not task.has_ended else task

@@ -144,10 +144,14 @@ def status_error(answer: Answer, secret: str = "") -> errors.APIError:
         status,
         _error_code(facts),
         body if body is not None else content.decode("utf-8", "replace")[:_EXCERPT] or None,
-        request_id=answer.request_id,
+        request_id=_without(answer.request_id, secret),
         retry_after=retry_after(answer.headers, facts),
         **({"errors": details} if kind is errors.ValidationError else {}),
     )
+
+
+def _without(text: Optional[str], secret: str) -> Optional[str]:
+    return text.replace(secret, "***") if text and secret else text
 
 
 def file_name(disposition: str) -> Optional[str]:

@@ -9,7 +9,21 @@ import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from typing import Any, Awaitable, Callable, Dict, Generic, Hashable, Iterable, List, Optional, TypeVar
+from contextvars import copy_context
+from typing import (
+    Any,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Dict,
+    Generic,
+    Hashable,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    TypeVar,
+)
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -89,6 +103,19 @@ async def async_finish(action: Callable[[], Awaitable[None]]) -> None:
 def finish(action: Callable[[], None]) -> None:
     """Run what must not be cut short; nothing cuts it short here."""
     action()
+
+
+async def async_following(iterator: AsyncIterator[T]) -> Optional[T]:
+    """The next item; None where there is none."""
+    try:
+        return await iterator.__anext__()
+    except StopAsyncIteration:
+        return None
+
+
+def following(iterator: Iterator[T]) -> Optional[T]:
+    """The next item; None where there is none."""
+    return next(iterator, None)
 
 
 class AsyncEvent:
@@ -191,16 +218,21 @@ def each(
 ) -> None:
     """Call `function` for each item, at most `limit` at a time. Items are taken when they are needed.
 
-    In threads of its own, or on the caller's executor.
+    In threads of its own, which have the caller's context variables, or on the caller's executor.
     """
     if executor is None:
         with ThreadPoolExecutor(limit) as own:
-            each(function, items, limit, settle, own)
-        return
+            _each(lambda item: own.submit(copy_context().run, function, item), items, limit, settle)
+    else:
+        given = executor
+        _each(lambda item: given.submit(function, item), items, limit, settle)
+
+
+def _each(submit: Callable[[A], Future[T]], items: Iterable[A], limit: int, settle: OnOutcome[T]) -> None:
     running: Dict[Future[T], int] = {}
     try:
         for index, item in enumerate(items):
-            running[executor.submit(function, item)] = index
+            running[submit(item)] = index
             if len(running) >= limit:
                 _settle_some(running, settle)
         while running:

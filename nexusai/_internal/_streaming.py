@@ -13,7 +13,7 @@ from nexusai import error as errors
 from nexusai._internal import _bodies, _retry
 from nexusai._internal._exchange import Call, Exchange
 from nexusai._internal._poller import TaskPoller
-from nexusai._internal._runtime import finish
+from nexusai._internal._runtime import finish, following
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
 from nexusai.models import TaskFailure, TextResponse
@@ -21,6 +21,7 @@ from nexusai.types import JSONObject, TextChunk
 
 if TYPE_CHECKING:
     from nexusai._internal._client import InternalClient
+    from nexusai._internal._observing import StreamObservation
 
 _DONE = b"[DONE]"
 _FACTS = ("usage", "finish_reason", "model", "task_id")
@@ -38,6 +39,7 @@ class StreamProcessor:
     def __init__(self, client: InternalClient, call: Call) -> None:
         self._client = client
         self._call = call
+        self._watch: Optional[StreamObservation] = None
         self._exchange: Optional[Exchange] = None
         self._decoder = EventDecoder()
         self._last_content = 0.0
@@ -73,6 +75,34 @@ class StreamProcessor:
             StreamInterruptedError: the stream broke off, or ended unannounced, for good.
             APITimeoutError: it fell silent, or sent only heartbeats for `content_timeout`.
         """
+        return self._watched() if self._client.observer.watches_streams else self._read()
+
+    def _watched(self) -> Iterator[JSONObject]:
+        """The same, told to the log and to OpenTelemetry."""
+        watch = self._watch = self._client.observer.stream(self._call)
+        chunks: Any = self._read()
+        how, trouble = "left", None
+        try:
+            while True:
+                with watch.active():
+                    chunk = following(chunks)
+                if chunk is None:
+                    break
+                watch.came()
+                yield chunk
+            how = "read"
+        except GeneratorExit:
+            with watch.active():
+                finish(chunks.close)
+            raise
+        except BaseException as error:
+            how, trouble = "failed" if isinstance(error, Exception) else "cancelled", error
+            raise
+        finally:
+            facts = {**self.facts, "task_id": self.task_id, "text": "".join(self.parts)}
+            watch.ended(how, trouble, facts, self.request_id)
+
+    def _read(self) -> Iterator[JSONObject]:
         exchange = self._open(self._call)
         try:
             while True:
@@ -125,6 +155,8 @@ class StreamProcessor:
         out_of_time = self._call.clock.monotonic() + (pause or 0.0) >= self._call.deadline
         if not client.resume_streams or self._failures > client.max_retries or out_of_time:
             raise trouble
+        if self._watch is not None:
+            self._watch.resumed(trouble)
         call = self._call
         if self._resumable:
             headers = {**_bodies.RESUMABLE, "last-event-id": self._last_id or "0"}

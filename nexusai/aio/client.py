@@ -50,7 +50,8 @@ class AsyncNexusAIClient:
         transport: `"httpx"`.
         on_request: a function that is told each attempt before it is made: method, url, attempt.
         on_response: a function that is told what each attempt came to: request, status_code, request_id,
-            seconds, error. Hooks only watch: what they raise goes to the log.
+            seconds, error. Hooks are plain functions and only watch: what they raise goes to the log.
+        otel: tell OpenTelemetry of each call; by default where the program has imported it by now.
 
     Raises:
         AuthenticationError: there is no usable API key.
@@ -74,6 +75,7 @@ class AsyncNexusAIClient:
         transport: Optional[str] = None,
         on_request: Optional[OnRequest] = None,
         on_response: Optional[OnResponse] = None,
+        otel: Optional[bool] = None,
     ) -> None:
         self._internal_client = AsyncInternalClient(
             api_key,
@@ -90,6 +92,7 @@ class AsyncNexusAIClient:
             transport=transport,
             on_request=on_request,
             on_response=on_response,
+            otel=otel,
         )
         self._platform: Optional[LocalPlatform] = None
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Iterator, List, Optional, Sequence, Union
+from typing import Any, Final, Iterator, List, Optional, Sequence, Tuple, Union
 
 from nexusai._internal import _bodies, _prompts
 from nexusai._internal._default import default_internal_client
@@ -27,6 +27,7 @@ from nexusai.models import (
 from nexusai.resources.files import FilesResource
 from nexusai.resources.tasks import TaskHandle
 from nexusai.resources.text import TextResource
+from nexusai.types import JSONObject
 
 Ids = Union[str, Sequence[str]]
 DocumentTask = TaskHandle[DocumentOutput]
@@ -241,12 +242,21 @@ class KnowledgeBasesResource(Resource):
         Raises:
             NotFoundError: there is no such knowledge base.
         """
-        found = self.search(question, knowledge_base_ids, top_k, similarity_threshold)
+        limits = (top_k, similarity_threshold)
+        options = {"provider": provider, "model": model, **_steady(config)}
+        telemetry = self._client.telemetry
+        if telemetry is None:
+            return self._asked(question, knowledge_base_ids, limits, options)
+        with telemetry.workflow("knowledge_bases.ask"):
+            return self._asked(question, knowledge_base_ids, limits, options)
+
+    def _asked(self, question: str, kb_ids: Ids, limits: Tuple[int, float], options: JSONObject) -> Answer:
+        found = self.search(question, kb_ids, *limits)
         if not found.results:
             return Answer(text=_prompts.not_found(question), found=False)
         messages = _prompts.question_messages(question, found.results)
         text = TextResource(self._source)
-        response = text.generate(messages=messages, provider=provider, model=model, **_steady(config))
+        response = text.generate(messages=messages, **options)
         answer = Answer(text=response.text, sources=found.results, usage=response.usage)
         answer._request_id = response.request_id
         return answer

@@ -17,6 +17,7 @@ from nexusai._internal._poller import TaskPoller
 from nexusai._internal._resource import Resource
 from nexusai._internal._streaming import TextStream
 from nexusai.models import Message, Page, SessionModel, SessionResponse, Task, TextResponse
+from nexusai.types import JSONObject
 
 
 class Session(SessionModel):
@@ -54,10 +55,19 @@ class Session(SessionModel):
             NotFoundError: the session was deleted.
             TaskTimeoutError: the answer did not come within `poll_timeout`; it goes on as `.task_id`.
         """
+        body = _bodies.session_body(prompt, config, stream=False)
+        telemetry = self._alive().telemetry
+        if telemetry is None:
+            return self._said(body)
+        with telemetry.operation("POST", self._path("invoke"), body) as operation:
+            answer = self._said(body)
+            operation.told(answer)
+            return answer
+
+    def _said(self, body: JSONObject) -> SessionResponse:
         client = self._alive()
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
-        body = _bodies.session_body(prompt, config, stream=False)
         answer = client.send("POST", self._path("invoke"), body, headers=headers)
         if answer.status == 202:
             return self._later(_responses.read_model(answer, Task))

@@ -6,9 +6,10 @@ import hashlib
 import os
 import re
 import secrets
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO, AsyncIterator, Dict, List, Optional, Union
+from typing import IO, TYPE_CHECKING, AsyncIterator, Dict, List, Optional, Union
+from weakref import finalize
 
 from typing_extensions import Protocol
 
@@ -18,6 +19,9 @@ from nexusai._internal._runtime import async_in_thread
 from nexusai._internal._transport import TransportError
 from nexusai.aio._internal._exchange import AsyncExchange, Call
 from nexusai.aio._internal._upload import OnBytes
+
+if TYPE_CHECKING:
+    from nexusai._internal._telemetry import Span
 
 _PAUSE = 0.25
 
@@ -45,7 +49,9 @@ class AsyncDownload:
         size: in bytes, where the platform tells it.
     """
 
-    def __init__(self, client: AsyncOpener, call: Call, exchange: AsyncExchange) -> None:
+    def __init__(
+        self, client: AsyncOpener, call: Call, exchange: AsyncExchange, span: Optional[Span] = None
+    ) -> None:
         self._client = client
         self._call = call
         self._exchange = exchange
@@ -56,11 +62,21 @@ class AsyncDownload:
         self.request_id: Optional[str] = headers.get("x-request-id")
         self._etag = headers.get("etag", "")
         self._begun = False
+        self._span = span
+        if span is not None:
+            finalize(self, span.end).atexit = False  # of a download that is neither read nor closed
 
     @classmethod
-    async def begin(cls, client: AsyncOpener, call: Call) -> AsyncDownload:
+    async def begin(cls, client: AsyncOpener, call: Call, span: Optional[Span] = None) -> AsyncDownload:
         """Ask for the content, and return when it begins to come."""
-        return cls(client, call, await client.open(call, streaming=True))
+        if span is None:
+            return cls(client, call, await client.open(call, streaming=True))
+        try:
+            with span.active():
+                return cls(client, call, await client.open(call, streaming=True), span)
+        except BaseException as error:
+            span.end(error)
+            raise
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The bytes, as they come. What breaks off is asked for again from there.
@@ -89,6 +105,10 @@ class AsyncDownload:
                         raise self._exchange.failure(error) from error
                 await self._resume(check.size, failures)
             check.finish()
+        except Exception as error:
+            if self._span is not None:
+                self._span.end(error)
+            raise
         finally:
             await self.aclose()
 
@@ -140,14 +160,15 @@ class AsyncDownload:
         Raises:
             InvalidResponseError: the file is another one by now.
         """
-        await self.aclose()
+        await self._exchange.aclose()
         await self._call.clock.async_sleep(_PAUSE * (failures - 1))
         wanted: Dict[bytes, bytes] = {
             b"range": f"bytes={offset}-".encode("ascii"),
             b"if-range": self._etag.encode("latin-1"),
         }
         call = self._call._replace(headers=[*self._call.headers, *wanted.items()])
-        self._exchange = await self._client.open(call, streaming=True)
+        with self._span.active() if self._span is not None else nullcontext():
+            self._exchange = await self._client.open(call, streaming=True)
         told = re.match(r"bytes (\d+)-", self._exchange.headers.get("content-range", ""))
         if told is None or int(told[1]) != offset:
             raise errors.InvalidResponseError(
@@ -159,6 +180,8 @@ class AsyncDownload:
     async def aclose(self) -> None:
         """Give the connection back."""
         await self._exchange.aclose()
+        if self._span is not None:
+            self._span.end()
 
     async def __aenter__(self) -> AsyncDownload:
         return self

@@ -163,7 +163,7 @@ class AsyncExchange:
     def failure(self, error: TransportError) -> errors.APIError:
         """What a transport's error means for the caller."""
         request_id = self.headers.get("x-request-id")
-        where = f"{self._call.method} {self._call.url.shown}"
+        where = f"{self._call.method} {self._call.url.shown}".replace(self._secret, "***")
         if not error.timed_out:
             return errors.NetworkError(
                 f"No answer to {where}: {error}.",

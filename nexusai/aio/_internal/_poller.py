@@ -59,6 +59,15 @@ class AsyncTaskPoller:
         return task
 
     async def _wait(self, task_id: str, on_progress: Optional[OnProgress]) -> Tuple[Task, Answer]:
+        telemetry = self._client.telemetry
+        if telemetry is None:
+            return await self._watch(task_id, on_progress)
+        with telemetry.waiting(task_id) as waiting:
+            task, answer = await self._watch(task_id, waiting.outside(on_progress))
+            waiting.told(task)
+            return task, answer
+
+    async def _watch(self, task_id: str, on_progress: Optional[OnProgress]) -> Tuple[Task, Answer]:
         started = self._client.clock.monotonic()
         deadline = started + self._poll_timeout
         reported: Optional[Tuple[str, Optional[float]]] = None

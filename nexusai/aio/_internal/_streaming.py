@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from nexusai import error as errors
 from nexusai._internal import _bodies, _retry
-from nexusai._internal._runtime import async_finish
+from nexusai._internal._runtime import async_finish, async_following
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
 from nexusai.aio._internal._exchange import AsyncExchange, Call
@@ -18,6 +18,7 @@ from nexusai.models import TaskFailure, TextResponse
 from nexusai.types import JSONObject, TextChunk
 
 if TYPE_CHECKING:
+    from nexusai._internal._observing import StreamObservation
     from nexusai.aio._internal._client import AsyncInternalClient
 
 _DONE = b"[DONE]"
@@ -36,6 +37,7 @@ class AsyncStreamProcessor:
     def __init__(self, client: AsyncInternalClient, call: Call) -> None:
         self._client = client
         self._call = call
+        self._watch: Optional[StreamObservation] = None
         self._exchange: Optional[AsyncExchange] = None
         self._decoder = EventDecoder()
         self._last_content = 0.0
@@ -63,7 +65,7 @@ class AsyncStreamProcessor:
         """What to quote when asking the platform's operators."""
         return self._header("x-request-id")
 
-    async def chunks(self) -> AsyncIterator[JSONObject]:
+    def chunks(self) -> AsyncIterator[JSONObject]:
         """The chunks, up to the announced end.
 
         Raises:
@@ -71,6 +73,34 @@ class AsyncStreamProcessor:
             StreamInterruptedError: the stream broke off, or ended unannounced, for good.
             APITimeoutError: it fell silent, or sent only heartbeats for `content_timeout`.
         """
+        return self._watched() if self._client.observer.watches_streams else self._read()
+
+    async def _watched(self) -> AsyncIterator[JSONObject]:
+        """The same, told to the log and to OpenTelemetry."""
+        watch = self._watch = self._client.observer.stream(self._call)
+        chunks: Any = self._read()
+        how, trouble = "left", None
+        try:
+            while True:
+                with watch.active():
+                    chunk = await async_following(chunks)
+                if chunk is None:
+                    break
+                watch.came()
+                yield chunk
+            how = "read"
+        except GeneratorExit:
+            with watch.active():
+                await async_finish(chunks.aclose)
+            raise
+        except BaseException as error:
+            how, trouble = "failed" if isinstance(error, Exception) else "cancelled", error
+            raise
+        finally:
+            facts = {**self.facts, "task_id": self.task_id, "text": "".join(self.parts)}
+            watch.ended(how, trouble, facts, self.request_id)
+
+    async def _read(self) -> AsyncIterator[JSONObject]:
         exchange = await self._open(self._call)
         try:
             while True:
@@ -123,6 +153,8 @@ class AsyncStreamProcessor:
         out_of_time = self._call.clock.monotonic() + (pause or 0.0) >= self._call.deadline
         if not client.resume_streams or self._failures > client.max_retries or out_of_time:
             raise trouble
+        if self._watch is not None:
+            self._watch.resumed(trouble)
         call = self._call
         if self._resumable:
             headers = {**_bodies.RESUMABLE, "last-event-id": self._last_id or "0"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Final, List, Optional, Sequence, Union
+from typing import Any, AsyncIterator, Final, List, Optional, Sequence, Tuple, Union
 
 from nexusai._internal import _bodies, _prompts
 from nexusai._internal._runtime import Outcome, async_each
@@ -25,6 +25,7 @@ from nexusai.models import (
     SearchResult,
     Task,
 )
+from nexusai.types import JSONObject
 
 Ids = Union[str, Sequence[str]]
 DocumentTask = AsyncTaskHandle[DocumentOutput]
@@ -239,12 +240,23 @@ class AsyncKnowledgeBasesResource(AsyncResource):
         Raises:
             NotFoundError: there is no such knowledge base.
         """
-        found = await self.search(question, knowledge_base_ids, top_k, similarity_threshold)
+        limits = (top_k, similarity_threshold)
+        options = {"provider": provider, "model": model, **_steady(config)}
+        telemetry = self._client.telemetry
+        if telemetry is None:
+            return await self._asked(question, knowledge_base_ids, limits, options)
+        with telemetry.workflow("knowledge_bases.ask"):
+            return await self._asked(question, knowledge_base_ids, limits, options)
+
+    async def _asked(
+        self, question: str, kb_ids: Ids, limits: Tuple[int, float], options: JSONObject
+    ) -> Answer:
+        found = await self.search(question, kb_ids, *limits)
         if not found.results:
             return Answer(text=_prompts.not_found(question), found=False)
         messages = _prompts.question_messages(question, found.results)
         text = AsyncTextResource(self._source)
-        response = await text.generate(messages=messages, provider=provider, model=model, **_steady(config))
+        response = await text.generate(messages=messages, **options)
         answer = Answer(text=response.text, sources=found.results, usage=response.usage)
         answer._request_id = response.request_id
         return answer

@@ -15,6 +15,7 @@ from nexusai.aio._internal._poller import AsyncTaskPoller
 from nexusai.aio._internal._resource import AsyncResource
 from nexusai.aio._internal._streaming import AsyncTextStream
 from nexusai.models import Message, Page, SessionModel, SessionResponse, Task, TextResponse
+from nexusai.types import JSONObject
 
 
 class AsyncSession(SessionModel):
@@ -52,10 +53,19 @@ class AsyncSession(SessionModel):
             NotFoundError: the session was deleted.
             TaskTimeoutError: the answer did not come within `poll_timeout`; it goes on as `.task_id`.
         """
+        body = _bodies.session_body(prompt, config, stream=False)
+        telemetry = self._alive().telemetry
+        if telemetry is None:
+            return await self._said(body)
+        with telemetry.operation("POST", self._path("invoke"), body) as operation:
+            answer = await self._said(body)
+            operation.told(answer)
+            return answer
+
+    async def _said(self, body: JSONObject) -> SessionResponse:
         client = self._alive()
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
-        body = _bodies.session_body(prompt, config, stream=False)
         answer = await client.send("POST", self._path("invoke"), body, headers=headers)
         if answer.status == 202:
             return await self._later(_responses.read_model(answer, Task))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
-from typing import Any, List
+import re
+from typing import Any, List, Tuple
 
 import pytest
 from conftest import KEY
-from faults.server import FaultServer, completed, reply
+from faults.server import DONE, STREAM_HEAD, FaultServer, completed, delta, drop, hang, reply, stream
 
 import nexusai
 from nexusai import error as errors
 
 pytestmark = pytest.mark.anyio
+
+
+def records(caplog: pytest.LogCaptureFixture) -> List[Tuple[str, str]]:
+    """Levels and messages of our log."""
+    return [(each.levelname, each.getMessage()) for each in caplog.records if each.name == "nexusai"]
 
 
 async def test_hooks_are_told_each_attempt(
@@ -50,33 +54,138 @@ async def test_a_hook_that_fails_breaks_nothing(
     assert caplog.text.count("A hook failed") == 2
 
 
+async def test_hooks_are_told_of_what_never_came(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """No status, no request id, but the error, as often as it was tried."""
+    responses: List[Any] = []
+    faults.plays(drop(), drop())
+    watched = async_client.with_options(max_retries=1, on_response=responses.append)
+    with pytest.raises(errors.NetworkError) as caught:
+        await watched.tasks.get("task_1")
+    assert [(each.request.attempt, each.status_code, each.request_id) for each in responses] == [
+        (1, None, None),
+        (2, None, None),
+    ]
+    assert responses[1].error is caught.value
+
+
+async def test_hooks_see_a_stream_begin_and_a_task_looked_at(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """Each request is one, whatever it is a part of; none shows the query."""
+    queued = {"task_id": "task_1", "status": "queued"}
+    page: Any = {"tasks": []}
+    faults.plays(reply(202, queued), reply(200, completed()), stream(delta("a"), DONE), reply(200, page))
+    seen: List[Any] = []
+    watched = async_client.with_options(on_request=seen.append)
+    await watched.text.generate("hi")
+    await watched.text.stream("hi").read()
+    await watched.tasks.list(status="completed")
+    paths = [(info.method, info.url[len(faults.base_url) :]) for info in seen]
+    assert paths == [("POST", "/invoke"), ("GET", "/tasks/task_1"), ("POST", "/invoke"), ("GET", "/tasks")]
+
+
 async def test_the_log(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each attempt and what it came to; no key, no body, no query."""
     caplog.set_level(logging.DEBUG, logger="nexusai")
     page = {"tasks": [], "secret": "s3cret"}
-    faults.plays(reply(503, {"detail": "busy"}, retry_after="0"), reply(200, page))
+    busy = {"detail": "busy with: s3cret", "error_code": "SERVICE_UNAVAILABLE"}
+    faults.plays(reply(503, busy, retry_after="0", x_request_id="req_1"), reply(200, page))
     await async_client.tasks.list(status="completed")
-    told = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "nexusai"]
+    told = records(caplog)
     assert [level for level, _ in told] == ["DEBUG", "INFO", "DEBUG", "INFO"]
-    assert "attempt 1: busy" in told[1][1]
-    assert "again in 0.0 s" in told[1][1]
+    assert re.search(
+        r"/tasks, attempt 1, after \d+\.\d{3} s: "
+        r"ServerError \(503, SERVICE_UNAVAILABLE, request id req_1\); again in 0\.0 s$",
+        told[1][1],
+    )
     assert "/tasks: 200 in" in told[3][1]
-    assert not any(word in caplog.text for word in (KEY, "s3cret", "status=completed"))
+    assert not any(word in caplog.text for word in (KEY, "s3cret", "status=completed", "Bearer"))
 
 
-def test_the_environment_switches_it_on(faults: FaultServer) -> None:
-    """`NEXUS_LOG` prints to stderr; a level that is none is an error."""
-    faults.plays(reply(200, {"tasks": []}))
-    code = f"import nexusai; nexusai.NexusAIClient({KEY!r}, {faults.base_url!r}).tasks.list()"
+async def test_the_log_of_a_stream(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """How it ended, when, and how much had come: read, left, failed, taken up again."""
+    caplog.set_level(logging.INFO, logger="nexusai")
+    faults.plays(stream(delta("茶"), delta("b"), DONE))
+    await async_client.text.stream("hi").read()
+    line = (
+        r"/invoke: the stream was {} after \d+\.\d{{3}} s, {} chunks and {} bytes of text, request id req_s"
+    )
+    assert re.search(line.format("read", 2, 4), records(caplog)[-1][1])
 
-    def run(level: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", code]
-        environment = {"NEXUS_LOG": level, "PATH": ""}
-        return subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    faults.plays(hang(STREAM_HEAD, delta("a")))
+    async with async_client.text.stream("hi") as left:
+        async for _ in left:
+            break
+    assert re.search(line.format("left", 1, 1), records(caplog)[-1][1])
 
-    told = run("info").stderr
-    assert "nexusai INFO GET" in told
-    assert KEY not in told
-    assert "NEXUS_LOG: expected one of debug, info, warning, error, not 'loud'" in run("loud").stderr
+    faults.plays(stream(delta("a")))
+    with pytest.raises(errors.StreamInterruptedError):
+        await async_client.with_options(resume_streams=False).text.stream("hi").read()
+    assert re.search(line.format("failed", 1, 1), records(caplog)[-1][1])
+
+    faults.plays(drop(STREAM_HEAD), stream(delta("a"), DONE))
+    await async_client.text.stream("hi").read()
+    assert "the stream broke off, and is taken up again" in caplog.text
+
+
+@pytest.mark.parametrize("status", [401, 503])
+async def test_no_key_is_ever_logged(
+    faults: FaultServer,
+    async_client: nexusai.AsyncNexusAIClient,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+) -> None:
+    """Not where the address holds it, nor where the platform echoes it, in whatever place."""
+    caplog.set_level(logging.DEBUG)
+    seen: List[Any] = []
+    address = f"{faults.base_url}/{KEY}"
+    careless = async_client.with_options(base_url=address, max_retries=0, on_request=seen.append)
+    echo = {"detail": f"bad key {KEY}", "error_code": f"E_{KEY}"}
+    faults.plays(
+        reply(200, completed(), x_request_id=f"r-{KEY}"),
+        reply(status, echo, x_request_id=f"r-{KEY}"),
+        drop(),
+        hang(STREAM_HEAD.replace(b"req_s", KEY.encode()), delta("a")),
+    )
+    await careless.text.generate(KEY)
+    with pytest.raises(errors.APIError) as refused:
+        await careless.text.generate(KEY)
+    with pytest.raises(errors.NetworkError) as lost:
+        await careless.tasks.get("task_1")
+    async with careless.text.stream("hi") as left:
+        async for _ in left:
+            break
+    await careless.aclose()
+    assert len(records(caplog)) >= 8
+    assert "/***/invoke" in caplog.text
+    for shown in (caplog.text, str(refused.value), str(lost.value), repr(seen)):
+        assert KEY not in shown
+
+
+async def test_a_server_writes_no_lines_of_its_own(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it tells stands on the line that tells it."""
+    caplog.set_level(logging.INFO, logger="nexusai")
+    forged = {"error_code": "E\n2026-01-01 nexusai INFO all is well\x1b[2J"}
+    faults.plays(reply(400, forged))
+    with pytest.raises(errors.InvalidRequestError):
+        await async_client.text.generate("hi")
+    (line,) = [message for _, message in records(caplog)]
+    assert "all is well" in line
+    assert line.isprintable()
+
+
+async def test_the_log_is_silent_by_itself(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the level that programs have by default even a retry is no news: metrics count them."""
+    faults.plays(reply(503, {}, retry_after="0"), reply(200, completed()))
+    await async_client.text.generate("hi")
+    assert records(caplog) == []
