@@ -11,7 +11,7 @@ import select
 import socket
 import threading
 from contextlib import suppress
-from typing import Any, AsyncIterator, Callable, Iterator, List, Optional, Tuple, Union
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 from nexusai._internal._transport import Url
 
@@ -33,7 +33,7 @@ Patience = Callable[[], float]
 """How many seconds the next write may take, asked before each."""
 _EARLY_BYTES = 64 * 1024
 
-_contexts: List[Any] = []
+_contexts: Dict[Tuple[Optional[str], Optional[str]], Any] = {}
 _contexts_lock = threading.Lock()
 
 
@@ -42,19 +42,23 @@ def tls_context() -> Any:
 
     It trusts `SSL_CERT_FILE` or `SSL_CERT_DIR` where they are set, else the certificates of certifi.
     """
+    trusted = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    with _contexts_lock:
+        if trusted not in _contexts:
+            _contexts[trusted] = _new_context(*trusted)
+        return _contexts[trusted]
+
+
+def _new_context(file: Optional[str], directory: Optional[str]) -> Any:
     import ssl
 
-    with _contexts_lock:
-        if not _contexts:
-            file, directory = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-            if not file and not directory:
-                import certifi
+    if not file and not directory:
+        import certifi
 
-                file = certifi.where()
-            context = ssl.create_default_context(cafile=file or None, capath=directory or None)
-            context.set_alpn_protocols(["http/1.1"])
-            _contexts.append(context)
-        return _contexts[0]
+        file = certifi.where()
+    context = ssl.create_default_context(cafile=file or None, capath=directory or None)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 class Socket:
