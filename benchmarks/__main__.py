@@ -9,9 +9,9 @@ import time
 
 from benchmarks import machine, report
 from benchmarks.cases import CASES
-from benchmarks.contenders import PEERS, ROOT
+from benchmarks.contenders import CONTENDERS, ROOT, Contender, NotInstalledError
 from benchmarks.embedded import PLATFORM_CASES, TASKS, WORK_MS
-from benchmarks.rounds import measure
+from benchmarks.rounds import Results, measure
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -21,11 +21,9 @@ def main() -> None:
     wanted = arguments.only or [*(case.name for case in CASES), *PLATFORM_CASES]
     seed = arguments.seed if arguments.seed is not None else random.randrange(10**6)
     cases = [case for case in CASES if case.name in wanted]
-    contenders = PEERS if cases else {}
-    for contender in contenders.values():
-        contender.prepare()
+    contenders = _prepared({name for case in cases for name in case.contenders})
     began, load = time.monotonic(), machine.load()
-    results = measure(cases, arguments.rounds, random.Random(seed)) if cases else {}
+    results = measure(cases, contenders, arguments.rounds, random.Random(seed)) if cases else Results()
     figures = [figure for name, run in PLATFORM_CASES.items() if name in wanted for figure in run()]
     tables = report.sections(cases, results, figures)
     notes = {
@@ -34,10 +32,26 @@ def main() -> None:
     }
     versions = {name: contender.versions() for name, contender in contenders.items()}
     facts = report.facts_section(machine.facts(), versions, notes)
-    print(f"{tables}\n\n{facts}")
+    goals = report.goals_section(cases, results, figures)
+    print(f"{tables}\n\n{facts}\n\n{goals}")
     if arguments.write and not arguments.only:
-        PAGE.write_text(report.page(facts, tables, work=WORK_MS, tasks=TASKS), encoding="utf-8")
+        PAGE.write_text(report.page(facts, goals, tables, work=WORK_MS, tasks=TASKS), encoding="utf-8")
         print(f"Written: {PAGE.relative_to(ROOT)}", file=sys.stderr)
+
+
+def _prepared(wanted: set[str]) -> dict[str, Contender]:
+    """Those of them that can be installed here."""
+    ready = {}
+    for name, contender in CONTENDERS.items():
+        if name not in wanted:
+            continue
+        try:
+            contender.prepare()
+        except NotInstalledError as error:
+            print(f"{name} is left out: {error}", file=sys.stderr)
+        else:
+            ready[name] = contender
+    return ready
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".bench"
-_TOLD = ("httpx", "httpx2", "httpcore", "httpcore2", "pydantic")
+_TOLD = ("httpx", "httpx2", "httpcore", "httpcore2", "h11", "pyreqwest", "pydantic")
 """What a contender stands on, where it does."""
 
 _VERSIONS = """
@@ -25,6 +25,10 @@ for name in sys.argv[1:]:
         pass
 print(json.dumps(found))
 """
+
+
+class NotInstalledError(Exception):
+    """A contender's environment could not be made; what pip said."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,11 @@ class Contender:
         return HOME / self.name / "bin" / "python"
 
     def prepare(self) -> None:
-        """Make its environment, unless it is there and current."""
+        """Make its environment, unless it is there and current.
+
+        Raises:
+            NotInstalledError: it cannot be installed here.
+        """
         stamp = HOME / self.name / "installed"
         wanted = _digest(self.trees)
         if stamp.exists() and stamp.read_text() == wanted:
@@ -77,9 +85,10 @@ CONTENDERS = {
         Contender("openai", "openai", "openai"),
         Contender("anthropic", "anthropic", "anthropic"),
         Contender("raw", "httptools", "httptools"),
+        Contender("pydantic", "pydantic", "pydantic"),
     )
 }
-"""All that are measured. `raw` is no SDK: what a socket, a parser and `json` cost at least."""
+"""All that are measured. `raw` (a socket, a parser, `json`) and `pydantic` are no SDKs, but what to go by."""
 
 PEERS = {name: CONTENDERS[name] for name in ("nexusai", "keystone-ai", "openai", "anthropic")}
 """Those who meet the same faults."""
@@ -99,5 +108,7 @@ def _digest(trees: tuple[Path, ...]) -> str:
 def _run(*command: str) -> str:
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        raise NotInstalledError(
+            f"{' '.join(command[:6])} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}"
+        )
     return done.stdout

@@ -117,21 +117,17 @@ def _cell(verdicts: Sequence[str]) -> str:
 
 
 def _verdicts(row: Row, contender: Contender) -> list[str]:
-    return [_verdict(row, contender, colour) for colour in COLOURS]
+    return [verdict(row, contender, colour) for colour in COLOURS]
 
 
-def _verdict(row: Row, contender: Contender, colour: str) -> str:
+def verdict(row: Row, contender: Contender, colour: str) -> str:
     if contender.name in row.without or row.only not in ("", colour) or colour not in contender.colours:
         return "–"
     meeting = _meet(row, contender, colour)
     if row.good(meeting):
         return "yes"
-    told = {name: value for name, value in meeting.report.items() if name not in ("canary", "leaked_in")}
-    print(
-        f"  {row.id} {contender.name} {colour}: {str(told)[:700]}, {len(meeting.requests)} requests "
-        f"{meeting.noise[-300:]}",
-        file=sys.stderr,
-    )
+    told = f"{str(meeting.report)[:700]}, {len(meeting.requests)} requests {meeting.noise[-300:]}"
+    print(f"  {row.id} {contender.name} {colour}: {told}", file=sys.stderr)
     return "no"
 
 

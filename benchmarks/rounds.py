@@ -6,49 +6,80 @@ import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from benchmarks import machine
-from benchmarks.cases import Case
-from benchmarks.contenders import PEERS, Contender
+from benchmarks.cases import Case, Cost
+from benchmarks.contenders import Contender
 
 _HERE = Path(__file__).resolve().parent
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 """Of the environment: settings of the contenders, or a proxy, would change what is measured."""
 
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds."""
-
-    cpu: float
-    wall: float
+_PATIENCE = 600
+"""Seconds, after which a contender counts as stuck."""
 
 
-Results = dict[str, dict[str, list[Cost]]]
-"""Case → contender → its cost in each round."""
+@dataclass
+class Results:
+    """What came of it.
+
+    Attributes:
+        costs: case → contender → its cost in each round.
+        failures: case → contender → why there is none.
+    """
+
+    costs: dict[str, dict[str, list[Cost]]] = field(default_factory=dict)
+    failures: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def measure(cases: Sequence[Case], rounds: int, dice: random.Random) -> Results:
-    """Every case, `rounds` times. What is compared runs close together, so it shares its weather."""
-    results: Results = {case.name: {name: [] for name in case.contenders} for case in cases}
+class FailedError(Exception):
+    """A contender could not do it; its last words."""
+
+
+def measure(
+    cases: Sequence[Case], contenders: dict[str, Contender], rounds: int, dice: random.Random
+) -> Results:
+    """Every case, `rounds` times. What is compared runs close together, so it shares its weather.
+
+    A contender that fails at a case is not asked again, and is told with its reason.
+    """
+    results = Results(
+        {case.name: {name: [] for name in case.contenders} for case in cases},
+        {
+            case.name: {
+                name: "it cannot be installed here" for name in case.contenders if name not in contenders
+            }
+            for case in cases
+        },
+    )
     with _server() as url, tempfile.TemporaryDirectory() as elsewhere:
         runner = _Runner(url, elsewhere)
-        for name in PEERS:  # files into the page cache; and whoever cannot work says so now
-            runner.process(PEERS[name], "cold")
         for number in range(1, rounds + 1):
-            print(f"Round {number} of {rounds} …", file=sys.stderr)
             for case in dice.sample(cases, len(cases)):
+                if number > case.rounds:
+                    continue
                 for name in dice.sample(case.contenders, len(case.contenders)):
-                    results[case.name][name].append(runner.cost(case, PEERS[name]))
+                    if name in results.failures[case.name]:
+                        continue
+                    print(f"Round {number} of {rounds}: {case.name}, {name}", file=sys.stderr)
+                    try:
+                        cost = runner.cost(case, contenders[name])
+                    except FailedError as error:
+                        print(f"  failed: {error}", file=sys.stderr)
+                        results.failures[case.name][name] = str(error)
+                        results.costs[case.name][name].clear()
+                    else:
+                        results.costs[case.name][name].append(cost)
     return results
 
 
@@ -57,39 +88,53 @@ class _Runner:
 
     def __init__(self, url: str, elsewhere: str) -> None:
         self._url = url
-        self._elsewhere = elsewhere
+        self._elsewhere = Path(elsewhere)
         self._environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
 
     def cost(self, case: Case, contender: Contender) -> Cost:
         """The middle one of the case's processes."""
         costs = [self._once(case, contender) for _ in range(case.processes)]
-        return Cost(median(cost.cpu for cost in costs), median(cost.wall for cost in costs))
+        return {key: median(cost[key] for cost in costs) for key in costs[0]}
 
     def _once(self, case: Case, contender: Contender) -> Cost:
         if not case.from_outside:
             _, printed = self.process(contender, case.action, case.path, case.count)
-            return Cost(**json.loads(printed))
+            cost: dict[str, float] = json.loads(printed)
+            if "cpu" in cost:
+                cost.update(per_second=1 / cost["cpu"], total=cost.get("wall", 0) * case.count)
+            return cost
         bare, _ = self.process(contender, "bare")
         whole, _ = self.process(contender, case.action)
-        return Cost(whole.cpu - bare.cpu, whole.wall - bare.wall)
+        return {key: whole[key] - bare[key] for key in whole}
 
     def process(self, contender: Contender, action: str, path: str = "", count: int = 0) -> tuple[Cost, str]:
         """What one process cost from start to end, and what it printed."""
         script = [str(contender.python), "-E", "-s", str(_HERE / "clients" / "measure.py")]
         command = [*script, contender.name, action, self._url + path, str(count)]
+        directory = self._elsewhere / "here"
+        directory.mkdir()
         used, began = _children_cpu(), time.perf_counter()
-        with machine.on(machine.client_cores()):
-            done = subprocess.run(
-                command,
-                check=False,
-                cwd=self._elsewhere,
-                env=self._environment,
-                capture_output=True,
-                text=True,
-            )
-        cost = Cost(_children_cpu() - used, time.perf_counter() - began)
+        try:
+            with machine.on(machine.client_cores()):
+                done = subprocess.run(
+                    command,
+                    check=False,
+                    cwd=directory,
+                    env=self._environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=_PATIENCE,
+                )
+        except subprocess.TimeoutExpired as error:
+            raise FailedError(f"it did not end within {_PATIENCE} s") from error
+        finally:
+            shutil.rmtree(directory)
+        cost = {"cpu": _children_cpu() - used, "wall": time.perf_counter() - began}
         if done.returncode:
-            sys.exit(f"{contender.name} failed at `{action}`:\n{done.stdout}{done.stderr}")
+            print(done.stderr[-2000:], file=sys.stderr)
+            raise FailedError(
+                (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1][:300]
+            )
         return cost, done.stdout
 
 

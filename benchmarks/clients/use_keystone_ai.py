@@ -35,8 +35,8 @@ def pieces(client):
             yield delta["content"]
 
 
-def vectors(client, texts, encoding):
-    return [answer.embedding for answer in client.embeddings.create(texts)]
+def vectors(client, texts):
+    return [row.embedding for row in client.embeddings.create(texts).data]
 
 
 def find(client, file_id):

@@ -1,6 +1,7 @@
 """How `nexusai` is used. What is imported inside is part of the cold start."""
 
 PACKAGE = "nexusai"
+ENCODINGS = {"float": "", "base64": "64"}
 ERROR = "error.APIError"
 KEY = "nxs_bench"
 
@@ -29,8 +30,8 @@ def stream(client):
     return client.text.stream("Hello")
 
 
-async def stream_async(client):
-    return client.text.stream("Hello")
+async def stream_async(client, text="Hello"):
+    return client.text.stream(text)
 
 
 def leave(stream):
@@ -53,15 +54,33 @@ def pieces(client):
             yield delta["content"]
 
 
-async def pieces_async(client):
-    async for chunk in client.text.stream("Hello"):
+async def pieces_async(client, text="Hello"):
+    async for chunk in client.text.stream(text):
         delta = chunk.get("delta")
         if delta:
             yield delta["content"]
 
 
-def vectors(client, texts, encoding):
-    return client.embeddings.create(texts, encoding_format=encoding).vectors
+def allow(connections):
+    """Let a client have so many."""
+    import nexusai
+
+    nexusai.config.max_connections = connections
+
+
+def vectors(client, texts):
+    return client.embeddings.create(texts).vectors
+
+
+def decoder():
+    """From an answer's bytes to vectors, as `embeddings.create` does it."""
+    from nexusai._internal._responses import Answer, read_model
+    from nexusai.models import EmbeddingsResponse
+
+    def decode(content):
+        return read_model(Answer(200, {}, content), EmbeddingsResponse).vectors
+
+    return decode
 
 
 def find(client, file_id):

@@ -62,12 +62,8 @@ async def pieces_async(client):
             yield chunk.choices[0].delta.content
 
 
-def vectors(client, texts, encoding):
-    if encoding == "base64":  # without being asked for floats it asks for base64, and returns floats
-        answer = client.embeddings.create(input=texts, model="m")
-    else:
-        answer = client.embeddings.create(input=texts, model="m", encoding_format="float")
-    return [row.embedding for row in answer.data]
+def vectors(client, texts):
+    return [row.embedding for row in client.embeddings.create(input=texts, model="m").data]
 
 
 def find(client, file_id):
