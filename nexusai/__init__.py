@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from nexusai import aio, error, models, types, webhooks
     from nexusai.aio.client import AsyncNexusAIClient
+    from nexusai.cache import Cache
     from nexusai.client import NexusAIClient
     from nexusai.error import (
         APIError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "NexusAIClient": "nexusai.client",
     "AsyncNexusAIClient": "nexusai.aio.client",
+    "Cache": "nexusai.cache",
     "APIError": "nexusai.error",
     "APITimeoutError": "nexusai.error",
     "AuthenticationError": "nexusai.error",
@@ -86,6 +88,7 @@ __all__ = [
     "APITimeoutError",
     "AsyncNexusAIClient",
     "AuthenticationError",
+    "Cache",
     "ConflictError",
     "InvalidRequestError",
     "InvalidResponseError",

@@ -18,6 +18,7 @@ from nexusai.models import Task
 
 if TYPE_CHECKING:
     from nexusai._internal._local import LocalPlatform
+    from nexusai.cache import Cache
     from nexusai.resources.audio import AudioResource
     from nexusai.resources.batch import BatchResource
     from nexusai.resources.embeddings import EmbeddingsResource
@@ -54,6 +55,7 @@ class NexusAIClient:
         on_response: a function that is told what each attempt came to: request, status_code, request_id,
             seconds, error. Hooks are plain functions and only watch: what they raise goes to the log.
         otel: tell OpenTelemetry of each call; by default where the program has imported it by now.
+        cache: a `nexusai.Cache` that keeps what is safe to keep of the platform's answers.
 
     Raises:
         AuthenticationError: there is no usable API key.
@@ -78,6 +80,7 @@ class NexusAIClient:
         on_request: Optional[OnRequest] = None,
         on_response: Optional[OnResponse] = None,
         otel: Optional[bool] = None,
+        cache: Optional[Cache] = None,
     ) -> None:
         self._internal_client = InternalClient(
             api_key,
@@ -95,6 +98,7 @@ class NexusAIClient:
             on_request=on_request,
             on_response=on_response,
             otel=otel,
+            cache=cache,
         )
         self._platform: Optional[LocalPlatform] = None
 

@@ -30,3 +30,7 @@ MAX_RETRY_AFTER = 60.0
 
 MAX_TELEMETRY_CONTENT_BYTES = 32 * 1024
 """Of prompts and answers in an attribute of a span, where the program wants them there at all."""
+
+DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
+DEFAULT_CACHE_LIFETIME = 3600.0
+"""Seconds. Long enough for a run, short enough for a list of models."""

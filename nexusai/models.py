@@ -85,11 +85,17 @@ class Result(Model):
     """The base of what a call returns as a whole."""
 
     _request_id: Optional[str] = PrivateAttr(default=None)
+    _from_cache: bool = PrivateAttr(default=False)
 
     @property
     def request_id(self) -> Optional[str]:
         """What to quote when asking the platform's operators about this call."""
         return self._request_id
+
+    @property
+    def from_cache(self) -> bool:
+        """Whether the client's cache had it, and nothing was sent; the request id is then the first one's."""
+        return self._from_cache
 
 
 class Usage(Model):
@@ -475,6 +481,7 @@ class Page(List[T], Generic[T]):
         page: this page's number, from 1.
         per_page: items on a full page.
         pages: how many pages there are; None where the platform does not tell.
+        from_cache: whether the client's cache had it, and nothing was sent.
     """
 
     total: Optional[int] = None
@@ -482,6 +489,7 @@ class Page(List[T], Generic[T]):
     per_page: int = 20
     pages: Optional[int] = None
     request_id: Optional[str] = None
+    from_cache: bool = False
 
     def map(self, change: Callable[[T], U]) -> Page[U]:
         """The same page, with each item changed."""

@@ -21,7 +21,12 @@ class Carried:
         if options.get("http_client") is not None:
             raise ValueError("A client with an `http_client` of your own cannot be carried by an executor.")
         headers = options.get("default_headers")
-        given: Dict[str, Any] = {**options, "default_headers": tuple((headers or {}).items())}
+        cache = options.get("cache")
+        given: Dict[str, Any] = {
+            **options,
+            "default_headers": tuple((headers or {}).items()),
+            "cache": None if cache is None else cache.settings,
+        }
         self._options = tuple(sorted(given.items()))
 
     def __call__(self, method: str, arguments: Mapping[str, Any]) -> Any:
@@ -34,7 +39,11 @@ class Carried:
 
 @lru_cache(maxsize=8)
 def _client(options: Tuple[Tuple[str, Any], ...]) -> Any:
+    from nexusai.cache import Cache
     from nexusai.client import NexusAIClient
 
     given = dict(options)
+    if given["cache"] is not None:
+        directory, max_bytes, lifetime = given["cache"]
+        given["cache"] = Cache(directory, max_bytes=max_bytes, lifetime=lifetime)
     return NexusAIClient(**{**given, "default_headers": dict(given["default_headers"])})

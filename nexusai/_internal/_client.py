@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Type
+from functools import partial
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Type
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
 from nexusai._internal import _bodies, _responses, _retry, _stand_in
 from nexusai._internal._download import Download
 from nexusai._internal._exchange import Call, Exchange
+from nexusai._internal._kept import KeptAnswers
 from nexusai._internal._observing import Observer, OnRequest, OnResponse, set_up_logging, telemetry_of
 from nexusai._internal._pool import Pools
 from nexusai._internal._responses import Answer, M, R
@@ -23,6 +25,9 @@ from nexusai._internal._wire import Wire
 from nexusai.config import config
 from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
+
+if TYPE_CHECKING:
+    from nexusai.cache import Cache
 
 _FOREVER = float("inf")
 _AGENT = f"nexus-ai-python/{__version__}"
@@ -56,6 +61,7 @@ class InternalClient:
         on_request: Optional[OnRequest] = None,
         on_response: Optional[OnResponse] = None,
         otel: Optional[bool] = None,
+        cache: Optional[Cache] = None,
     ) -> None:
         set_up_logging()
         settings = config.resolve(
@@ -102,10 +108,13 @@ class InternalClient:
             "transport": transport,
             "on_request": on_request,
             "on_response": on_response,
+            "cache": cache,
         }
         self.telemetry = telemetry_of(settings["otel"], self.base_url, self._api_key)
         """OpenTelemetry; None where it is off."""
         self.observer = Observer(on_request, on_response, self._api_key, self.telemetry)
+        self.kept = None if cache is None else KeptAnswers(cache, self.base_url, self._headers, self._api_key)
+        """What this client keeps of the platform's answers; None where it keeps nothing."""
         self._budget = _retry.RetryBudget()
         self.long_polls: Optional[bool] = None
         """Whether the platform waits when it is asked to; None until it has been asked."""
@@ -161,14 +170,23 @@ class InternalClient:
     def fetch(self, model: Type[R], method: str, path: str, json: Any = None, **options: Any) -> R:
         """Call an endpoint that answers with a `model`."""
         if self.telemetry is None:
-            return _responses.read_model(self.send(method, path, json, **options), model)
+            return self._fetched(model, method, path, json, options)
         with self.telemetry.operation(method, path, json) as operation:
-            result = _responses.read_model(self.send(method, path, json, **options), model)
+            result = self._fetched(model, method, path, json, options)
             operation.told(result)
             return result
 
+    def _fetched(self, model: Type[R], method: str, path: str, json: Any, options: Mapping[str, Any]) -> R:
+        if self.kept is None:
+            return _responses.read_model(self.send(method, path, json, **options), model)
+        read = partial(_responses.read_model, model=model)
+        return self.kept.fetch(self, read, method, path, json, **options)
+
     def fetch_page(self, field: str, item: Type[M], path: str, params: Mapping[str, Any]) -> Page[M]:
         """Call an endpoint that answers with a listing."""
+        if self.kept is not None:
+            read = partial(_responses.read_page, field=field, item=item)
+            return self.kept.fetch(self, read, "GET", path, params=params)
         answer = self.send("GET", path, params=params)
         return _responses.read_page(answer, field, item)
 

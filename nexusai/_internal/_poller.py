@@ -60,6 +60,10 @@ class TaskPoller:
         task, _ = self._wait(task_id, on_progress)
         return task
 
+    def finish(self, task_id: str, on_progress: Optional[OnProgress] = None) -> Tuple[Task, Answer]:
+        """The same, and the answer that told the end."""
+        return self._wait(task_id, on_progress)
+
     def _wait(self, task_id: str, on_progress: Optional[OnProgress]) -> Tuple[Task, Answer]:
         telemetry = self._client.telemetry
         if telemetry is None:

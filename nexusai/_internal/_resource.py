@@ -62,7 +62,12 @@ class Resource:
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
         task = client.fetch(Task, "POST", "/invoke", body, headers=headers)
-        return task if task.has_ended else self._poller().wait(task.task_id)
+        if task.has_ended:
+            return task
+        task, answer = self._poller().finish(task.task_id)
+        if client.kept is not None:
+            client.kept.keep("POST", "/invoke", body, answer, task)
+        return task
 
     def _submit(self, body: JSONObject) -> Task:
         """Invoke as a task, without waiting for its end."""

@@ -287,6 +287,9 @@ class Operation:
     def told(self, result: Any) -> None:
         """What the call has come to: a model of the platform, or the facts of a stream."""
         facts = _facts_of(result)
+        if getattr(result, "from_cache", False):
+            facts = {**facts, "usage": None}  # no token was spent on it this time
+            self._facts["nexusai.from_cache"] = True
         self._facts.update(outcome(facts))
         if isinstance(result, Task):
             self._facts["nexusai.task.id"] = result.task_id

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nexusai.aio.resources.sessions import AsyncSessionsResource
     from nexusai.aio.resources.tasks import AsyncTasksResource
     from nexusai.aio.resources.text import AsyncTextResource
+    from nexusai.cache import Cache
 
 
 class AsyncNexusAIClient:
@@ -52,6 +53,7 @@ class AsyncNexusAIClient:
         on_response: a function that is told what each attempt came to: request, status_code, request_id,
             seconds, error. Hooks are plain functions and only watch: what they raise goes to the log.
         otel: tell OpenTelemetry of each call; by default where the program has imported it by now.
+        cache: a `nexusai.Cache` that keeps what is safe to keep of the platform's answers.
 
     Raises:
         AuthenticationError: there is no usable API key.
@@ -76,6 +78,7 @@ class AsyncNexusAIClient:
         on_request: Optional[OnRequest] = None,
         on_response: Optional[OnResponse] = None,
         otel: Optional[bool] = None,
+        cache: Optional[Cache] = None,
     ) -> None:
         self._internal_client = AsyncInternalClient(
             api_key,
@@ -93,6 +96,7 @@ class AsyncNexusAIClient:
             on_request=on_request,
             on_response=on_response,
             otel=otel,
+            cache=cache,
         )
         self._platform: Optional[LocalPlatform] = None
 

@@ -112,6 +112,7 @@ def _joined(answers: Sequence[EmbeddingsResponse]) -> EmbeddingsResponse:
         total_tokens=sum(usage.total_tokens for usage in usages),
     )
     joined._request_id = answers[-1].request_id if answers else None
+    joined._from_cache = bool(answers) and all(answer.from_cache for answer in answers)
     return joined
 
 

@@ -555,3 +555,17 @@ def test_it_can_be_switched_off(
         client.with_options(otel=otel).text.generate("hi")
     assert told.spans == []
     assert "traceparent" not in faults.requests[0].headers
+
+
+def test_what_a_cache_had_has_cost_no_tokens(
+    faults: FaultServer, client: nexusai.NexusAIClient, told: Recorder
+) -> None:
+    """The span of such a call says so, and counts none."""
+    faults.plays(reply(200, completed()))
+    caching = client.with_options(cache=nexusai.Cache())
+    for _ in range(2):
+        caching.text.generate("hi", temperature=0, seed=7)
+    first, second = (about(span) for span in told.spans)
+    assert (first["gen_ai.usage.input_tokens"], first.get("nexusai.from_cache")) == (3, None)
+    assert "gen_ai.usage.input_tokens" not in second
+    assert second["nexusai.from_cache"] is True

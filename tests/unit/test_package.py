@@ -51,7 +51,7 @@ LAYERS = [
     {"nexusai.models"},
     {"nexusai.error"},
     {"nexusai.config", "nexusai.webhooks"},
-    {"nexusai._internal"},
+    {"nexusai._internal", "nexusai.cache"},
     {"nexusai.resources"},
     {"nexusai.client"},
     {"nexusai.cli", "nexusai.__main__"},

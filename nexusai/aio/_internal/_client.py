@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, AsyncIterator, Dict, List, Mapping, Optional, Type
+from functools import partial
+from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, List, Mapping, Optional, Type
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
@@ -14,6 +15,7 @@ from nexusai._internal._runtime import CLOCK, Clock
 from nexusai._internal._transport import AsyncTransport, Url, parse_url
 from nexusai.aio._internal._download import AsyncDownload
 from nexusai.aio._internal._exchange import AsyncExchange, Call
+from nexusai.aio._internal._kept import AsyncKeptAnswers
 from nexusai.aio._internal._pool import AsyncPools
 from nexusai.aio._internal._streaming import AsyncStreamProcessor
 from nexusai.aio._internal._upload import AsyncUpload
@@ -21,6 +23,9 @@ from nexusai.aio._internal._wire import AsyncWire
 from nexusai.config import config
 from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
+
+if TYPE_CHECKING:
+    from nexusai.cache import Cache
 
 _FOREVER = float("inf")
 _AGENT = f"nexus-ai-python/{__version__}"
@@ -54,6 +59,7 @@ class AsyncInternalClient:
         on_request: Optional[OnRequest] = None,
         on_response: Optional[OnResponse] = None,
         otel: Optional[bool] = None,
+        cache: Optional[Cache] = None,
     ) -> None:
         set_up_logging()
         settings = config.resolve(
@@ -100,10 +106,15 @@ class AsyncInternalClient:
             "transport": transport,
             "on_request": on_request,
             "on_response": on_response,
+            "cache": cache,
         }
         self.telemetry = telemetry_of(settings["otel"], self.base_url, self._api_key)
         """OpenTelemetry; None where it is off."""
         self.observer = Observer(on_request, on_response, self._api_key, self.telemetry)
+        self.kept = (
+            None if cache is None else AsyncKeptAnswers(cache, self.base_url, self._headers, self._api_key)
+        )
+        """What this client keeps of the platform's answers; None where it keeps nothing."""
         self._budget = _retry.RetryBudget()
         self.long_polls: Optional[bool] = None
         """Whether the platform waits when it is asked to; None until it has been asked."""
@@ -159,14 +170,25 @@ class AsyncInternalClient:
     async def fetch(self, model: Type[R], method: str, path: str, json: Any = None, **options: Any) -> R:
         """Call an endpoint that answers with a `model`."""
         if self.telemetry is None:
-            return _responses.read_model(await self.send(method, path, json, **options), model)
+            return await self._fetched(model, method, path, json, options)
         with self.telemetry.operation(method, path, json) as operation:
-            result = _responses.read_model(await self.send(method, path, json, **options), model)
+            result = await self._fetched(model, method, path, json, options)
             operation.told(result)
             return result
 
+    async def _fetched(
+        self, model: Type[R], method: str, path: str, json: Any, options: Mapping[str, Any]
+    ) -> R:
+        if self.kept is None:
+            return _responses.read_model(await self.send(method, path, json, **options), model)
+        read = partial(_responses.read_model, model=model)
+        return await self.kept.fetch(self, read, method, path, json, **options)
+
     async def fetch_page(self, field: str, item: Type[M], path: str, params: Mapping[str, Any]) -> Page[M]:
         """Call an endpoint that answers with a listing."""
+        if self.kept is not None:
+            read = partial(_responses.read_page, field=field, item=item)
+            return await self.kept.fetch(self, read, "GET", path, params=params)
         answer = await self.send("GET", path, params=params)
         return _responses.read_page(answer, field, item)
 

@@ -58,6 +58,10 @@ class AsyncTaskPoller:
         task, _ = await self._wait(task_id, on_progress)
         return task
 
+    async def finish(self, task_id: str, on_progress: Optional[OnProgress] = None) -> Tuple[Task, Answer]:
+        """The same, and the answer that told the end."""
+        return await self._wait(task_id, on_progress)
+
     async def _wait(self, task_id: str, on_progress: Optional[OnProgress]) -> Tuple[Task, Answer]:
         telemetry = self._client.telemetry
         if telemetry is None:

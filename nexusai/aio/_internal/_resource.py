@@ -60,7 +60,12 @@ class AsyncResource:
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
         task = await client.fetch(Task, "POST", "/invoke", body, headers=headers)
-        return task if task.has_ended else await self._poller().wait(task.task_id)
+        if task.has_ended:
+            return task
+        task, answer = await self._poller().finish(task.task_id)
+        if client.kept is not None:
+            await client.kept.keep("POST", "/invoke", body, answer, task)
+        return task
 
     async def _submit(self, body: JSONObject) -> Task:
         """Invoke as a task, without waiting for its end."""

@@ -32,7 +32,7 @@ class AsyncTaskHandle(Task, Generic[T]):
     ) -> AsyncTaskHandle[Any]:
         """A handle on `task`, whose result is an `output_model` (by default that of its type)."""
         handle = cls.model_construct(**task.__dict__, **(task.model_extra or {}))
-        handle._request_id = task.request_id
+        handle._request_id, handle._from_cache = task.request_id, task.from_cache
         handle._client = client
         handle._output_model = output_model
         return handle
@@ -73,7 +73,7 @@ class AsyncTaskHandle(Task, Generic[T]):
     def _take_over(self, task: Task) -> None:
         for name in task.model_fields_set:
             setattr(self, name, getattr(task, name))
-        self._request_id = task.request_id
+        self._request_id, self._from_cache = task.request_id, task.from_cache
 
 
 def _bound_output(task_type: Optional[str]) -> Optional[Type[Any]]:
