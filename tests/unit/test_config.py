@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import nexusai
-from nexusai.config import Config
+from nexusai.config import Config, Setting
 
 
 def client(**given: object) -> nexusai.NexusAIClient:
@@ -138,6 +139,42 @@ def test_nothing_shows_the_key() -> None:
     shown = "".join(map(repr, [made, made._internal_client, nexusai.config, made.with_options(timeout=1)]))
     assert "canary" not in shown
     assert "set" in repr(nexusai.config)
+
+
+def test_a_setting_without_a_secret_is_shown_when_it_is_wrong() -> None:
+    """By its name where it was given, by its variable where it was read; its default is not parsed."""
+
+    class Mine(Config):
+        pieces: Setting[Any] = Setting(int, "as many as there are", "a whole number")
+        password: Setting[Any] = Setting(int, None, "digits", secret=True)
+
+    mine = Mine()
+    assert Mine.pieces.variable == "NEXUS_PIECES"
+    assert (mine.pieces, mine.password) == ("as many as there are", None)
+    mine.pieces = "7"
+    assert mine.pieces == 7
+    with pytest.raises(ValueError, match="^pieces: expected a whole number, not 'x'$"):
+        mine.pieces = "x"
+    with pytest.raises(ValueError, match="^password: expected digits, not its value$"):
+        mine.password = "x"
+
+
+def test_each_change_is_counted() -> None:
+    """So that default clients know when they are out of date."""
+    settings = Config()
+    assert settings.generation == 0
+    settings.timeout = 3
+    settings.timeout = None  # type: ignore[assignment]
+    settings.reset()
+    assert settings.generation == 3
+
+
+def test_what_the_settings_show() -> None:
+    """Where they lead, and whether there is a key."""
+    settings = Config()
+    assert repr(settings) == "<Config base_url='http://localhost:8000/api/v1' api_key=not set>"
+    settings.api_key = "nxs_canary"
+    assert repr(settings) == "<Config base_url='http://localhost:8000/api/v1' api_key=set>"
 
 
 def test_with_options() -> None:
