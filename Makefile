@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format matrix fuzz faults faults-peers bench clean
+.PHONY: help demo test check format matrix fuzz faults faults-peers bench mutate clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -49,8 +49,12 @@ faults-peers: $(READY)  ## The same faults for the peers; writes docs/reliabilit
 bench: $(READY)  ## Measure against the peers, and write docs/performance.md
 	$(RUN) -m benchmarks
 
+mutate: $(READY)  ## Change the code in small ways, and see that tests notice; writes docs/mutation.md
+	@$(RUN) -m pip install --quiet --group mutation
+	$(RUN) scripts/mutate.py
+
 clean:  ## Remove what these commands have made here
-	rm -rf $(VENV) .matrix .bench .coverage* .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf $(VENV) .matrix .bench mutants .coverage* .mypy_cache .pytest_cache .ruff_cache dist
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed here: make PYTHON=python3.12 ...")'
