@@ -92,6 +92,12 @@ def _text(text: str) -> str:
     return text
 
 
+def _transport(text: str) -> str:
+    if text not in ("httpx", "fast"):
+        raise ValueError
+    return text
+
+
 class Setting(_Attribute[T]):
     """One setting: its name, its environment variable, what it may be, and its default."""
 
@@ -148,6 +154,7 @@ class Config:
     content_timeout: Setting[Optional[float]] = Setting(_seconds, None, "seconds, more than 0")
     resume_streams: Setting[bool] = Setting(_truth, True, "true or false")
     otel: Setting[Optional[bool]] = Setting(_truth, None, "true or false")
+    transport: Setting[str] = Setting(_transport, "httpx", "'httpx' or 'fast'")
     max_connections: Setting[int] = Setting(
         _size, constants.DEFAULT_MAX_CONNECTIONS, "a whole number, 1 or more"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from server.process import ServerProcess
 
 KEY = "nxs_canary_51c0ffee"
+TRANSPORTS = ["httpx", "fast"] if find_spec("pyreqwest") else ["httpx"]
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,13 @@ def faults() -> Iterator[FaultServer]:
     server.stop()
 
 
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """What carries the calls: whatever goes wrong on the wire, both kinds do the same about it."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """What OpenTelemetry is told; clients made now use it, as the program has imported it."""
@@ -56,15 +65,17 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 
 @pytest.fixture
-def client(faults: FaultServer) -> Iterator[nexusai.NexusAIClient]:
+def client(faults: FaultServer, transport: str) -> Iterator[nexusai.NexusAIClient]:
     """A client of the server that misbehaves."""
+    nexusai.config.transport = transport
     with nexusai.NexusAIClient(KEY, faults.base_url, timeout=5, max_retries=2) as made:
         yield made
 
 
 @pytest.fixture
-async def async_client(faults: FaultServer) -> AsyncIterator[nexusai.AsyncNexusAIClient]:
+async def async_client(faults: FaultServer, transport: str) -> AsyncIterator[nexusai.AsyncNexusAIClient]:
     """The same, awaited."""
+    nexusai.config.transport = transport
     async with nexusai.AsyncNexusAIClient(KEY, faults.base_url, timeout=5, max_retries=2) as made:
         yield made
 

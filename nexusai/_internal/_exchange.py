@@ -86,7 +86,9 @@ class Exchange:
         content: Any = body
         if isinstance(body, Upload):
             content = self._blocks = body.blocks()
-        request = Request(call.method, call.url, call.headers, content, deadline, call.timeout)
+        request = Request(
+            call.method, call.url, call.headers, content, deadline, call.timeout, whole=not self._streaming
+        )
         self._response = self._transport.send(request)
         self._refuse_unasked_encoding()
         if self._response.status >= 300:

@@ -88,7 +88,8 @@ def parse_url(text: str) -> Url:
 class Request(NamedTuple):
     """What is sent, and how long its parts may take.
 
-    `deadline` is a point on the monotonic clock; `idle` seconds bound each silence on the wire.
+    `deadline` is a point on the monotonic clock; `idle` seconds bound each silence on the wire. An answer
+    that is taken `whole` need not be handed on before its end.
     """
 
     method: str
@@ -97,6 +98,7 @@ class Request(NamedTuple):
     body: Body
     deadline: float
     idle: float
+    whole: bool = False
 
 
 class TransportError(Exception):

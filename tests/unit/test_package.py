@@ -108,9 +108,11 @@ def test_few_modules_know_an_http_library() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            if any(imported.split(".")[0] in ("httpx", "httpcore", "httpx2", "h11") for imported in names):
+            libraries = {imported.split(".")[0] for imported in names}
+            if libraries & {"httpx", "httpcore", "httpx2", "h11", "pyreqwest"}:
                 users.add(name.replace("nexusai.aio.", "nexusai."))
-    assert users == {f"nexusai._internal.{name}" for name in ("_http11", "_httpx", "_httpx_parts")}
+    known = ("_http11", "_httpx", "_httpx_parts", "_pyreqwest")
+    assert users == {f"nexusai._internal.{name}" for name in known}
 
 
 def test_the_platform_stands_apart() -> None:

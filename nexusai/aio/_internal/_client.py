@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, List, Mapping, Optional, Type
@@ -39,6 +40,7 @@ class AsyncInternalClient:
     Raises:
         AuthenticationError: there is no usable API key.
         ValueError: a setting is not what it must be.
+        ImportError: `transport="fast"` is not installed.
     """
 
     def __init__(
@@ -73,15 +75,16 @@ class AsyncInternalClient:
             content_timeout=content_timeout,
             resume_streams=resume_streams,
             otel=otel,
+            transport=transport,
         )
-        if transport not in (None, "httpx"):
-            raise ValueError(f"transport: expected 'httpx', not {transport!r}")
         self._stand_in = http_client if isinstance(http_client, _stand_in.StandIn) else None
         self._own = None if http_client is None or self._stand_in else _own_transport(http_client)
         self._api_key = _bodies.checked_key(settings["api_key"])
         self.base_url: str = settings["base_url"]
         self._base = parse_url(self.base_url)
         self.timeout: float = settings["timeout"]
+        fast = settings["transport"] == "fast" and http_client is None
+        self._engine: Any = _fast_engine(self._base, self.timeout) if fast else None
         self.max_retries: int = settings["max_retries"]
         self.poll_interval: float = settings["poll_interval"]
         self.poll_timeout: float = settings["poll_timeout"]
@@ -103,7 +106,6 @@ class AsyncInternalClient:
             **settings,
             "default_headers": default_headers,
             "http_client": http_client,
-            "transport": transport,
             "on_request": on_request,
             "on_response": on_response,
             "cache": cache,
@@ -390,7 +392,13 @@ class AsyncInternalClient:
         if stand_in is not None:
             transport: AsyncTransport = stand_in.async_transport
             return transport
-        return self._own or AsyncWire(url)
+        return self._own or (AsyncWire(url) if self._engine is None else self._fast_transport(url))
+
+    def _fast_transport(self, url: Url) -> AsyncTransport:
+        from nexusai.aio._internal._fast import AsyncFastTransport
+
+        engine = self._engine if url.origin == self._base.origin else _fast_engine(url, self.timeout)
+        return AsyncFastTransport(engine)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -417,6 +425,18 @@ def _own_transport(http_client: Any) -> AsyncTransport:
     from nexusai.aio._internal._httpx import AsyncClientTransport
 
     return AsyncClientTransport(http_client)
+
+
+def _fast_engine(origin: Url, timeout: float) -> Any:
+    if sys.version_info < (3, 11):
+        raise ImportError("transport='fast' needs Python 3.11 or later. Use transport='httpx'.")
+    try:
+        from nexusai._internal._pyreqwest import Engine
+    except ImportError as error:
+        raise ImportError(
+            "transport='fast' is not installed here: pip install 'nexus-ai-sdk[fast]'."
+        ) from error
+    return Engine(origin, timeout)
 
 
 def _may_repeat(error: errors.APIError, method: str) -> bool:

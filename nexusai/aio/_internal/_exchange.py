@@ -84,7 +84,9 @@ class AsyncExchange:
         content: Any = body
         if isinstance(body, AsyncUpload):
             content = self._blocks = body.blocks()
-        request = Request(call.method, call.url, call.headers, content, deadline, call.timeout)
+        request = Request(
+            call.method, call.url, call.headers, content, deadline, call.timeout, whole=not self._streaming
+        )
         self._response = await self._transport.send(request)
         self._refuse_unasked_encoding()
         if self._response.status >= 300:
