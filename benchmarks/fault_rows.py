@@ -94,6 +94,8 @@ class Row:
         without: contender → why it has no such thing.
         only: the colour that knows the thing at all.
         early: the server answers from a request's head, before its body.
+        at: whom the client finds: `nobody`, the server by `https` though it speaks plainly, or one with a
+            certificate that nobody trusts (`untrusted`).
     """
 
     id: str
@@ -109,7 +111,7 @@ class Row:
     without: Mapping[str, str] = field(default_factory=dict)
     only: str = ""
     early: bool = False
-    nobody: bool = False
+    at: str = ""
 
 
 def _good(shape: Shape) -> Act:
@@ -220,6 +222,22 @@ def _same_name(meeting: Meeting, name: str) -> bool:
     )
 
 
+def _same_bodies(meeting: Meeting) -> bool:
+    """Both times the whole form, whatever its boundary was."""
+    bodies = [
+        seen.body.replace(seen.body.partition(b"\r\n")[0], b"") for seen in meeting.requests if seen.body
+    ]
+    return len(bodies) == 2 and bodies[0] == bodies[1] and b"x" * 100_000 in bodies[0]
+
+
+_UPLOADED = json.dumps(
+    {
+        **{"file_id": "file_1", "content_type": "text/plain", "size": 1},
+        **{"id": "file_1", "object": "file", "bytes": 1, "purpose": "user_data", "status": "processed"},
+        **{"type": "file", "mime_type": "text/plain", "size_bytes": 1},
+        **{"filename": "some.txt", "created_at": "2026-01-01T00:00:00Z"},
+    }
+).encode()
 _ONCE = {"max_retries": 0}
 _ASYNC_ONLY = {"keystone-ai": "it has no async client"}
 _NO_DOWNLOAD = {"keystone-ai": "it cannot download a file by its id"}
@@ -243,7 +261,7 @@ ROWS: tuple[Row, ...] = (
         lambda shape, _: [],
         lambda it: it.failed_well and it.seconds < 5,
         options=_ONCE,
-        nobody=True,
+        at="nobody",
     ),
     Row(
         "S2",
@@ -429,6 +447,14 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "S9",
+        "A TLS handshake that is never answered: `timeout=1` bounds it",
+        lambda shape, _: [],
+        lambda it: it.failed_well and it.seconds < 3,
+        options={"timeout": 1, **_ONCE},
+        at="https",
+    ),
+    Row(
+        "S9",
         "A stream that falls silent: `timeout=1` ends it with an error of the SDK",
         lambda shape, _: [_good(shape), hang(_EVENTS, shape.opening, shape.piece)],
         lambda it: it.failed_well and it.text == PIECE and it.seconds < 1.6,
@@ -603,6 +629,14 @@ ROWS: tuple[Row, ...] = (
         options=_ONCE,
     ),
     Row(
+        "S17",
+        "An upload whose answer is lost is sent again, whole",
+        lambda shape, _: [reset(), _raw(_UPLOADED)],
+        lambda it: it.text == "file_1" and len(it.requests) == 2 and _same_bodies(it),
+        action="upload",
+        argument=["some.txt", 100_000],
+    ),
+    Row(
         "S18",
         "`Retry-After: 0.2` is kept",
         lambda shape, _: [_raw(b"{}", 429, retry_after="0.2"), _good(shape)],
@@ -633,7 +667,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "S19",
         "400 calls into an outage (503): at most 1.3 requests a call",
-        lambda shape, _: [_raw(b"{}", 503)] * 4000,
+        lambda shape, _: [_good(shape), *[_raw(b"{}", 503)] * 4000],
         lambda it: (
             it.report.get("failed") == 400 and it.report.get("foreign") == 0 and len(it.requests) <= 520
         ),
@@ -674,6 +708,14 @@ ROWS: tuple[Row, ...] = (
         lambda shape, elsewhere: [_raw(b"", 302, location=elsewhere)],
         lambda it: it.canary == 0 and it.failed_well,
         options=_ONCE,
+    ),
+    Row(
+        "S24",
+        "A server whose certificate nobody vouches for: an error of the SDK, and nothing is sent",
+        lambda shape, _: [_good(shape)],
+        lambda it: it.failed_well and not it.requests,
+        options=_ONCE,
+        at="untrusted",
     ),
     Row(
         "S25",
@@ -787,9 +829,9 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "S32",
-        "An error can be pickled, and is the same on the other side",
+        "An error can be pickled, without the key in it, and is the same on the other side",
         lambda shape, _: [_raw(b'{"detail": "no such model", "error": {"message": "no such model"}}', 404)],
-        lambda it: bool(it.report.get("same")),
+        lambda it: bool(it.report.get("same")) and not it.report["leaked"],
         action="pickles",
         options=_ONCE,
     ),

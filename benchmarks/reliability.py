@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 COLOURS = ("sync", "async")
 _CLIENT = Path(__file__).resolve().parent / "clients" / "meet.py"
 _PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
-_PATIENCE = 40
+_PATIENCE = 30
 _STUCK = {
     **dict.fromkeys(("text", "error", "message"), ""),
     **dict.fromkeys(("sdk_error", "value_error", "leaked", "interrupted", "in_locals"), False),
@@ -68,6 +71,9 @@ rows and many more for our own clients; `make faults` repeats the random ones fo
 def main() -> None:
     arguments = _parser().parse_args()
     rows = [row for row in ROWS if not arguments.only or row.id in arguments.only]
+    if shutil.which("openssl") is None:
+        print("There is no openssl to make a certificate with: S24 is left out", file=sys.stderr)
+        rows = [row for row in rows if row.at != "untrusted"]
     contenders = {
         name: contender
         for name, contender in PEERS.items()
@@ -133,11 +139,14 @@ def verdict(row: Row, contender: Contender, colour: str) -> str:
 
 def _meet(row: Row, contender: Contender, colour: str) -> Meeting:
     shape = SHAPES[_PATHS.get(contender.name, "/api/v1/invoke")]
-    server, elsewhere = (_Hasty() if row.early else FaultServer()), FaultServer()
+    kind = _Hasty if row.early else _Untrusted if row.at == "untrusted" else FaultServer
+    server, elsewhere = kind(), FaultServer()
     try:
         server.plays(*row.acts(shape, elsewhere.base_url))
         with tempfile.TemporaryDirectory() as directory:
-            url = _nobody() if row.nobody else server.base_url.removesuffix("/api/v1")
+            url = _nobody() if row.at == "nobody" else server.base_url.removesuffix("/api/v1")
+            if row.at in ("https", "untrusted"):
+                url = url.replace("http:", "https:")
             report, noise, hung_up = _process(row, contender, colour, url, directory, server)
         return Meeting(report, server.requests, len(elsewhere.requests), hung_up, noise)
     finally:
@@ -189,6 +198,34 @@ class _Hasty(FaultServer):
                 self.requests.append(seen)
                 self._script.popleft()(connection)
         sock.close()
+
+
+class _Untrusted(FaultServer):
+    """Speaks TLS, with a certificate that it has made for itself."""
+
+    def _serve(self, sock: socket.socket) -> None:
+        with suppress(OSError):
+            super()._serve(_self_signed().wrap_socket(sock, server_side=True))
+
+
+@cache
+def _self_signed() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as directory:
+        key, certificate = f"{directory}/key", f"{directory}/certificate"
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        command += [
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=127.0.0.1",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+        ]
+        subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 def _nobody() -> str:

@@ -170,6 +170,7 @@ async def many(hand, client, report, argument):
 
 async def storm(hand, client, report, argument):
     failures = []
+    await hand.ask(client)  # a hundred threads that import at once are another matter
 
     async def work(number):
         try:
@@ -216,7 +217,9 @@ async def pickles(hand, client, report, argument):
     try:
         await hand.ask(client)
     except Exception as error:
-        copy = pickle.loads(pickle.dumps(error))
+        pickled = pickle.dumps(error)
+        report["shown"] = [pickled.decode("latin-1")]
+        copy = pickle.loads(pickled)
         report["same"] = (type(copy), str(copy), getattr(copy, "status_code", None)) == (
             type(error),
             str(error),
