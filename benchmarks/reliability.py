@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
 from functools import cache
@@ -81,10 +82,15 @@ def main() -> None:
     }
     for contender in contenders.values():
         contender.prepare()
-    results = {}
-    for number, row in enumerate(rows, 1):
-        print(f"{number} of {len(rows)}: {row.id} {row.title}", file=sys.stderr)
-        results[row] = {name: _verdicts(row, contender) for name, contender in contenders.items()}
+    with ThreadPoolExecutor(arguments.jobs) as at_once:
+        running = {
+            row: {name: at_once.submit(_verdicts, row, contender) for name, contender in contenders.items()}
+            for row in rows
+        }
+        results = {
+            row: {name: future.result() for name, future in futures.items()}
+            for row, futures in running.items()
+        }
     text = _table(results, list(contenders))
     print(text)
     if arguments.write and not arguments.only and not arguments.contender:
@@ -99,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     ids = sorted({row.id for row in ROWS}, key=lambda name: int(name[1:]))
     parser.add_argument("--only", action="append", choices=ids, metavar="ROW", help=f"of {', '.join(ids)}")
     parser.add_argument("--contender", action="append", choices=[*PEERS], help="only this one")
+    parser.add_argument("--jobs", type=int, default=2, help="so many contenders at a time (2)")
     parser.add_argument("--no-write", dest="write", action="store_false", help="leave the page as it is")
     return parser
 
@@ -123,7 +130,9 @@ def _cell(verdicts: Sequence[str]) -> str:
 
 
 def _verdicts(row: Row, contender: Contender) -> list[str]:
-    return [verdict(row, contender, colour) for colour in COLOURS]
+    verdicts = [verdict(row, contender, colour) for colour in COLOURS]
+    print(f"{row.id} {row.title}: {contender.name} {_cell(verdicts)}", file=sys.stderr)
+    return verdicts
 
 
 def verdict(row: Row, contender: Contender, colour: str) -> str:

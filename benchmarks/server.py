@@ -158,14 +158,22 @@ def embeddings(packed: bool) -> bytes:
     return _json_answer(_json({"object": "list", "data": data, "model": "m", "usage": usage}))
 
 
-def _upload_answer() -> bytes:
-    """In every API's shape at once."""
-    ours = {"file_id": "file_bench", "content_type": "application/octet-stream", "size": 1}
-    openai = {"id": "file_bench", "object": "file", "bytes": 1, "purpose": "user_data", "status": "processed"}
-    anthropic = {"type": "file", "mime_type": "application/octet-stream", "size_bytes": 1}
-    return _json_answer(
-        _json({**ours, **openai, **anthropic, "filename": "f", "created_at": "2026-01-01T00:00:00Z"})
-    )
+UPLOADED = {
+    "id": "file_bench",
+    "object": "file",
+    "bytes": 1,
+    "purpose": "user_data",
+    "status": "processed",
+    "type": "file",
+    "mime_type": "application/octet-stream",
+    "size_bytes": 1,
+    "file_id": "file_bench",
+    "content_type": "application/octet-stream",
+    "size": 1,
+    "filename": "f",
+    "created_at": "2026-01-01T00:00:00Z",
+}
+"""What is told of a file that was uploaded, in every API's shape at once."""
 
 
 def _task(path: str, milliseconds: int | None) -> bytes:
@@ -235,7 +243,7 @@ class Connection(asyncio.Protocol):
             if self._upload:
                 return
             data = data[taken:]
-            self._transport.write(_upload_answer())
+            self._transport.write(_json_answer(_json(UPLOADED)))
         self._received += data
         while self._take_request():
             pass
@@ -276,7 +284,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(_content_head(self._blocks, bool(target["hashed"])))
             self._produce()
         elif path.endswith("/files"):
-            self._transport.write(_upload_answer())
+            self._transport.write(_json_answer(_json(UPLOADED)))
         elif path.endswith("/embeddings"):
             self._transport.write(embeddings(bool(_PACKED.search(body))))
         elif target["task"]:
