@@ -14,6 +14,7 @@ from nexusai._internal._default import default_internal_client
 from nexusai._internal._observing import OnRequest, OnResponse
 from nexusai._internal._resource import Resource
 from nexusai._internal._runtime import in_thread
+from nexusai.config import hidden, hidden_headers, hidden_options
 from nexusai.models import Task
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class NexusAIClient:
         otel: Optional[bool] = None,
         cache: Optional[Cache] = None,
     ) -> None:
+        api_key, default_headers = hidden(api_key), hidden_headers(default_headers)
         self._internal_client = InternalClient(
             api_key,
             base_url,
@@ -211,6 +213,7 @@ class NexusAIClient:
 
     def with_options(self, **options: Any) -> NexusAIClient:
         """A client that differs in these arguments of the constructor, on the same connections."""
+        options = hidden_options(options)
         return self._over(self._internal_client.with_options(**options))
 
     @classmethod

@@ -86,10 +86,45 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
-def _text(text: str) -> str:
+class Secret(str):
+    """A text that does not show itself where objects are printed, such as a traceback with locals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def hidden(value: Any) -> Any:
+    """`value`, not to be shown. What is no text is refused later, and is not shown either."""
+    if value is None or isinstance(value, Secret):
+        return value
+    return Secret(value) if isinstance(value, str) else _NoText()
+
+
+def hidden_headers(headers: Any) -> Any:
+    """Headers whose values are not to be shown: any may be a secret."""
+    return {name: hidden(value) for name, value in dict(headers).items()} if headers else headers
+
+
+def hidden_options(options: Dict[str, Any]) -> Dict[str, Any]:
+    """A client's arguments, with nothing secret to be seen in them."""
+    shown = dict(options)
+    if "api_key" in shown:
+        shown["api_key"] = hidden(shown["api_key"])
+    if "default_headers" in shown:
+        shown["default_headers"] = hidden_headers(shown["default_headers"])
+    return shown
+
+
+class _NoText:
+    """Stands for a value that cannot be a text."""
+
+
+def _secret(text: str) -> Secret:
     if not isinstance(text, str):
         raise TypeError
-    return text
+    return Secret(text)
 
 
 def _transport(text: str) -> str:
@@ -133,14 +168,14 @@ class Setting(_Attribute[T]):
         try:
             return self.parse(value)
         except (KeyError, TypeError, ValueError):
-            shown = "its value" if self.secret else repr(value)
+            shown = "its value" if self.secret else repr(str(value) if isinstance(value, str) else value)
             raise ValueError(f"{source}: expected {self.expected}, not {shown}") from None
 
 
 class Config:
     """The settings of clients made from now on. Assign to change one; `None` unsets it."""
 
-    api_key: Setting[Optional[str]] = Setting(_text, None, "a string", secret=True)
+    api_key: Setting[Optional[str]] = Setting(_secret, None, "a string", secret=True)
     base_url: Setting[str] = Setting(
         _address,
         constants.DEFAULT_BASE_URL,
@@ -175,6 +210,7 @@ class Config:
             ValueError: a value is not what its setting expects; the message names the argument
                 or the environment variable that holds it.
         """
+        given["api_key"] = hidden(given.get("api_key"))
         settings = {name: item for name, item in vars(Config).items() if isinstance(item, Setting)}
         return {name: item.resolve(self, given.get(name)) for name, item in settings.items()}
 
@@ -193,7 +229,8 @@ class Config:
             from dotenv import dotenv_values, find_dotenv
 
             path = find_dotenv(usecwd=True)
-            self._file = dict(dotenv_values(path)) if path else {}
+            found = dotenv_values(path) if path else {}
+            self._file = {name: value and Secret(value) for name, value in found.items()}
         return self._file
 
     def __repr__(self) -> str:

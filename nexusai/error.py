@@ -1,7 +1,7 @@
 """Every error that the SDK raises.
 
     APIError                          the base: status_code, error_code, response_body, request_id,
-    │                                 retry_after, attempts, is_retryable
+    │                                 retry_after, attempts, rate_limit, hint, is_retryable
     ├── AuthenticationError           401, or no usable API key
     ├── PermissionError               403
     ├── NotFoundError                 404
@@ -41,6 +41,7 @@ __all__ = [
     "NetworkError",
     "NotFoundError",
     "PermissionError",
+    "RateLimit",
     "RateLimitError",
     "ServerError",
     "StreamError",
@@ -50,6 +51,17 @@ __all__ = [
     "TaskTimeoutError",
     "ValidationError",
 ]
+
+
+class RateLimit(NamedTuple):
+    """How much of a limit is left, as the platform told it. What it did not tell is None."""
+
+    limit: Optional[int] = None
+    """Calls in a period."""
+    remaining: Optional[int] = None
+    """Calls left in this one."""
+    reset: Optional[float] = None
+    """Seconds until the next one."""
 
 
 class Attempt(NamedTuple):
@@ -73,6 +85,8 @@ class APIError(Exception):
         request_id: what to quote when asking the platform's operators.
         retry_after: seconds from now after which the platform wants to be asked again.
         attempts: what became of each try of this call, in order.
+        rate_limit: the caller's limit, and what is left of it, where the answer tells.
+        hint: what to do about it, where that can be said.
     """
 
     is_retryable = False
@@ -88,6 +102,8 @@ class APIError(Exception):
         request_id: Optional[str] = None,
         retry_after: Optional[float] = None,
         attempts: Tuple[Attempt, ...] = (),
+        rate_limit: Optional[RateLimit] = None,
+        hint: Optional[str] = None,
         **details: Any,
     ) -> None:
         """`details` become attributes: what a subclass knows besides."""
@@ -99,6 +115,8 @@ class APIError(Exception):
         self.request_id = request_id
         self.retry_after = retry_after
         self.attempts = attempts
+        self.rate_limit = rate_limit
+        self.hint = hint
         self.__dict__.update(details)
 
     def __str__(self) -> str:
@@ -109,7 +127,8 @@ class APIError(Exception):
             facts.append(f"retry after {self.retry_after:g} s")
         if self.request_id:
             facts.append(f"request id {self.request_id}")
-        return f"{self.message} ({', '.join(facts)})" if facts else self.message
+        told = f"{self.message} ({', '.join(facts)})" if facts else self.message
+        return f"{told} {self.hint}" if self.hint else told
 
     def __reduce__(self) -> Tuple[Any, ...]:
         # Exceptions pickle by their positional arguments, which would lose all the rest:

@@ -8,11 +8,23 @@ import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 from urllib.parse import quote
 
+from nexusai.config import Secret
 from nexusai.constants import MAX_SERVER_WAIT
 from nexusai.error import AuthenticationError, InvalidRequestError
 from nexusai.types import ASPECT_RATIOS, JSONObject, Messages
 
 Header = Tuple[bytes, bytes]
+
+
+class SecretBytes(bytes):
+    """Bytes that do not show themselves where objects are printed, such as a traceback with locals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "b'***'"
+
+
 RESUMABLE = {"prefer": "resumable"}
 """Asks for a stream that can be taken up again, and whose generation waits a while for its reader."""
 
@@ -221,7 +233,7 @@ def checked_key(api_key: Optional[str]) -> str:
             "The API key holds a space, a line break or a character that is not ASCII: it was "
             "probably copied with something around it. Expected a text like `nxs_…`."
         )
-    return api_key
+    return Secret(api_key)
 
 
 def checked_headers(headers: Mapping[str, str]) -> List[Header]:
@@ -231,6 +243,11 @@ def checked_headers(headers: Mapping[str, str]) -> List[Header]:
         ValueError: a name or a value could break out of its line.
     """
     return [(_token(name), _value(name, value)) for name, value in headers.items()]
+
+
+def event_id(last: str) -> str:
+    """The value of `Last-Event-ID`: the last id in UTF-8, as the standard wants it, or the beginning."""
+    return last.encode("utf-8").decode("latin-1") or "0"
 
 
 def _token(name: str) -> bytes:
@@ -244,7 +261,7 @@ def _value(name: str, value: str) -> bytes:
         raise ValueError(f"the value of the header {name!r} holds a character that no header can")
     if value != value.strip(" \t"):  # the library would refuse it, and quote it in its error
         raise ValueError(f"the value of the header {name!r} begins or ends with a space")
-    return value.encode("latin-1")
+    return SecretBytes(value.encode("latin-1"))
 
 
 def idempotency_key() -> bytes:

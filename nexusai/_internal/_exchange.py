@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Union
 
 from nexusai import error as errors
-from nexusai._internal import _responses
+from nexusai._internal import _hints, _responses
 from nexusai._internal._bodies import Header
 from nexusai._internal._pool import Pool, Pools
 from nexusai._internal._responses import Answer
@@ -16,6 +17,8 @@ from nexusai._internal._transport import Request, Response, Transport, Transport
 from nexusai._internal._upload import Upload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
 
+_EXCERPT = 500
+_LIBRARIES = frozenset({"anyio", "h11", "httpcore", "httpcore2", "httpx", "httpx2", "pyreqwest", "trio"})
 _LAST_MOMENT = 0.1
 """Seconds for what follows the announced end of a stream: mostly the mark that its body has ended."""
 
@@ -34,6 +37,10 @@ class Call(NamedTuple):
     deadline: float
     total_timeout: Optional[float]
     clock: Clock = CLOCK
+
+    def __repr__(self) -> str:
+        # As it stands in tracebacks with locals: without the key, and without what is private.
+        return f"<Call {self.method} {self.url}>"
 
 
 class Exchange:
@@ -71,6 +78,7 @@ class Exchange:
             self._begin()
         except BaseException as error:
             self.close()
+            forget_locals(error)
             if isinstance(error, TransportError):
                 raise self.failure(error) from error
             raise
@@ -93,11 +101,11 @@ class Exchange:
         self._refuse_unasked_encoding()
         if self._response.status >= 300:
             excerpt = self._body(MAX_ERROR_BODY_BYTES, truncate=True)
-            answer = Answer(self._response.status, self._response.headers, excerpt)
-            raise _responses.status_error(answer, self._secret)
+            answer = Answer(self._response.status, self._response.headers, excerpt, self._secret)
+            raise _responses.status_error(answer)
         if not self._streaming:
             whole = self._body(DEFAULT_MAX_RESPONSE_BYTES)
-            self._answer = Answer(self._response.status, self._response.headers, whole)
+            self._answer = Answer(self._response.status, self._response.headers, whole, self._secret)
             self.close()
 
     def _refuse_unasked_encoding(self) -> None:
@@ -164,14 +172,27 @@ class Exchange:
         finally:  # whatever closing a broken connection raises, its slot is not lost
             pool.give(transport, reusable=self._complete)
 
+    def excerpt(self) -> bytes:
+        """The start of a body that is not what was asked for, if it comes at once."""
+        pieces: List[bytes] = []
+        if self.hasten():
+            with suppress(TransportError):
+                for chunk in self.chunks():
+                    pieces.append(chunk)
+                    if sum(map(len, pieces)) >= _EXCERPT:
+                        break
+        return b"".join(pieces)
+
     def failure(self, error: TransportError) -> errors.APIError:
         """What a transport's error means for the caller."""
+        forget_locals(error)
         request_id = self.headers.get("x-request-id")
         where = f"{self._call.method} {self._call.url.shown}".replace(self._secret, "***")
         if not error.timed_out:
             return errors.NetworkError(
-                f"No answer to {where}: {error}.",
+                f"No answer to {where}: {str(error)[:_EXCERPT]}.",
                 request_id=request_id,
+                hint=_hints.for_network(self._call.url.host, str(error)),
                 sent=error.sent,
             )
         total = self._call.clock.monotonic() >= self._call.deadline
@@ -180,5 +201,27 @@ class Exchange:
         return errors.APITimeoutError(
             f"No answer to {where} within {limit:g} s (`{name}`): {error}.",
             request_id=request_id,
+            hint=_hints.for_timeout(name, sent=error.sent),
             sent=error.sent,
         )
+
+
+def forget_locals(error: BaseException) -> None:
+    """Empty the frames that an error has left, and those of its causes; where they were stays to be seen.
+
+    Their variables hold the request as it was sent, with the key, and tracebacks with locals show them.
+    """
+    from traceback import clear_frames
+
+    left: Optional[BaseException] = error
+    while left is not None:
+        clear_frames(left.__traceback__)
+        left = _beneath(left)
+
+
+def _beneath(error: BaseException) -> Optional[BaseException]:
+    """What a library has made `error` of; never an error that the caller was busy with when it called us."""
+    context = error.__context__
+    if error.__cause__ is not None or context is None:
+        return error.__cause__
+    return context if type(context).__module__.partition(".")[0] in _LIBRARIES else None

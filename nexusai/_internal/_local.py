@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 from urllib.request import urlopen
 
+from nexusai.config import Secret
 from nexusai.error import NetworkError
 
 START_TIMEOUT = 120.0
@@ -31,7 +32,7 @@ class LocalPlatform:
         self, base_url: str, api_key: str, process: Optional[subprocess.Popen[bytes]] = None
     ) -> None:
         self.base_url = base_url
-        self.api_key = api_key
+        self.api_key = Secret(api_key)
         self._process = process
         if process is not None:
             atexit.register(self.stop)

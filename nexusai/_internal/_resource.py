@@ -28,8 +28,8 @@ class Resource:
         source = self._source
         return source if isinstance(source, InternalClient) else source()
 
-    def _poller(self, timeout: Optional[float] = None) -> TaskPoller:
-        return TaskPoller(self._client, poll_timeout=timeout)
+    def _poller(self, timeout: Optional[float] = None, deadline: Optional[float] = None) -> TaskPoller:
+        return TaskPoller(self._client, poll_timeout=timeout, deadline=deadline)
 
     def _run(
         self,
@@ -55,21 +55,24 @@ class Resource:
             return task
 
     def _invoked(self, body: JSONObject, on_progress: Optional[OnProgress]) -> Task:
-        if on_progress is not None:
-            task = self._submit(body)
-            return self._poller().wait(task.task_id, on_progress) if not task.has_ended else task
         client = self._client
+        deadline = client.deadline()
+        if on_progress is not None:
+            task = self._submit(body, deadline)
+            if not task.has_ended:
+                task = self._poller(deadline=deadline).wait(task.task_id, on_progress)
+            return task
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
-        task = client.fetch(Task, "POST", "/invoke", body, headers=headers)
+        task = client.fetch(Task, "POST", "/invoke", body, headers=headers, deadline=deadline)
         if task.has_ended:
             return task
-        task, answer = self._poller().finish(task.task_id)
+        task, answer = self._poller(deadline=deadline).finish(task.task_id)
         if client.kept is not None:
             client.kept.keep("POST", "/invoke", body, answer, task)
         return task
 
-    def _submit(self, body: JSONObject) -> Task:
+    def _submit(self, body: JSONObject, deadline: Optional[float] = None) -> Task:
         """Invoke as a task, without waiting for its end."""
         headers = {"Prefer": "respond-async"}
-        return self._client.fetch(Task, "POST", "/invoke", body, headers=headers)
+        return self._client.fetch(Task, "POST", "/invoke", body, headers=headers, deadline=deadline)

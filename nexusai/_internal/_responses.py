@@ -10,7 +10,8 @@ import pydantic
 from pydantic_core import from_json
 
 from nexusai import error as errors
-from nexusai._internal._retry import retry_after
+from nexusai._internal import _hints
+from nexusai._internal._retry import rate_limit, retry_after
 from nexusai.models import TASK_OUTPUTS, Model, Page, Result, Task, TaskFailure
 
 R = TypeVar("R", bound=Result)
@@ -37,6 +38,8 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: bytes
+    secret: str = ""
+    """What the platform may have quoted, and no error may."""
 
     @property
     def request_id(self) -> Optional[str]:
@@ -53,7 +56,7 @@ def read_json(answer: Answer) -> Any:
     if not answer.content:
         return {}
     try:
-        return from_json(answer.content)
+        return from_json(answer.content, allow_inf_nan=False)
     except ValueError as error:
         raise _invalid(answer, "JSON", str(error)) from error
 
@@ -64,10 +67,13 @@ def read_model(answer: Answer, model: Type[R]) -> R:
     Raises:
         InvalidResponseError: it does not hold one; the message names the field.
     """
+    content = answer.content
+    if b"NaN" in content or b"Infinity" in content:
+        read_json(answer)  # neither is JSON, but the validator would take it
     try:
-        result = model.__pydantic_validator__.validate_json(answer.content)
+        result = model.__pydantic_validator__.validate_json(content)
     except pydantic.ValidationError as error:
-        raise _invalid(answer, model.__name__, _first_problem(error)) from error
+        raise _invalid(answer, model.__name__, first_problem(error)) from error
     result._request_id = answer.request_id
     return result  # type: ignore[no-any-return]  # the validator is not typed by its model
 
@@ -86,7 +92,7 @@ def read_page(answer: Answer, field: str, item: Type[M]) -> Page[M]:
     try:
         page: Page[M] = Page(item.model_validate(row) for row in rows)
     except pydantic.ValidationError as error:
-        raise _invalid(answer, item.__name__, _first_problem(error)) from error
+        raise _invalid(answer, item.__name__, first_problem(error)) from error
     page.total, page.pages = facts.get("total"), facts.get("pages")
     page.page, page.per_page = facts.get("page", 1), facts.get("per_page", len(rows))
     page.request_id = answer.request_id
@@ -111,7 +117,7 @@ def read_output(task: Task, model: Optional[Type[R]] = None) -> Any:
     except pydantic.ValidationError as error:
         name = (model or Result).__name__
         raise errors.InvalidResponseError(
-            f"Task {task.task_id} is completed, but its output is no {name}: {_first_problem(error)}",
+            f"Task {task.task_id} is completed, but its output is no {name}: {first_problem(error)}",
             response_body=task.output,
             request_id=task.request_id,
         ) from error
@@ -131,9 +137,14 @@ def _task_error(task: Task) -> errors.TaskFailedError:
     )
 
 
-def status_error(answer: Answer, secret: str = "") -> errors.APIError:
-    """The error that an answer of status 300 or more means, without `secret` in it."""
-    content = answer.content.replace(secret.encode(), b"***") if secret else answer.content
+def redacted(content: bytes, secret: str) -> bytes:
+    """`content` without `secret` in it."""
+    return content.replace(secret.encode(), b"***") if secret else content
+
+
+def status_error(answer: Answer) -> errors.APIError:
+    """The error that an answer of status 300 or more means, without the answer's secret in it."""
+    content = redacted(answer.content, answer.secret)
     body = _try_json(content)
     facts: Dict[str, Any] = body if isinstance(body, dict) else {}
     status = answer.status
@@ -146,6 +157,8 @@ def status_error(answer: Answer, secret: str = "") -> errors.APIError:
         body if body is not None else content.decode("utf-8", "replace")[:_EXCERPT] or None,
         request_id=_without(answer.request_id, secret),
         retry_after=retry_after(answer.headers, facts),
+        rate_limit=rate_limit(answer.headers),
+        hint=_hints.for_status(status, body),
         **({"errors": details} if kind is errors.ValidationError else {}),
     )
 
@@ -177,7 +190,7 @@ def _by_range(status: int) -> Type[errors.APIError]:
 def _error_code(facts: Mapping[str, Any]) -> Optional[str]:
     inner = facts.get("error")
     code = facts.get("error_code") or (inner.get("code") if isinstance(inner, dict) else None)
-    return str(code) if code is not None else None
+    return str(code)[:_EXCERPT] if code is not None else None
 
 
 def _message(facts: Mapping[str, Any], content: bytes, status: int) -> Tuple[str, Any]:
@@ -186,7 +199,7 @@ def _message(facts: Mapping[str, Any], content: bytes, status: int) -> Tuple[str
         return "The platform redirects elsewhere, which is not followed: check `base_url`.", []
     detail = facts.get("detail")
     if isinstance(detail, list):
-        return "; ".join(_field(row) for row in detail) or "Fields are wrong.", detail
+        return "; ".join(_field(row) for row in detail)[:_EXCERPT] or "Fields are wrong.", detail
     inner = facts.get("error")
     said = detail or facts.get("message") or (inner.get("message") if isinstance(inner, dict) else inner)
     if said:
@@ -200,7 +213,9 @@ def _message(facts: Mapping[str, Any], content: bytes, status: int) -> Tuple[str
 def _field(row: Any) -> str:
     if not isinstance(row, dict):
         return str(row)
-    place = ".".join(str(part) for part in row.get("loc", ()) if part != "body")
+    told = row.get("loc")
+    parts = told if isinstance(told, list) else []
+    place = ".".join(str(part) for part in parts if part != "body")
     return f"{place}: {row.get('msg', 'wrong')}" if place else str(row.get("msg", "wrong"))
 
 
@@ -211,17 +226,18 @@ def _try_json(content: bytes) -> Any:
         return None
 
 
-def _first_problem(error: pydantic.ValidationError) -> str:
+def first_problem(error: pydantic.ValidationError) -> str:
+    """The first thing that is wrong, with its place."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])
     return f"{place}: {first['msg']}" if place else str(first["msg"])
 
 
 def _invalid(answer: Answer, expected: str, found: str) -> errors.InvalidResponseError:
-    kind = answer.headers.get("content-type", "no content type")
+    kind = answer.headers.get("content-type", "no content type")[:100]
     return errors.InvalidResponseError(
         f"Expected {expected} in the answer, but {found} (content type: {kind}). Is `base_url` right?",
         answer.status,
-        response_body=answer.content[:_EXCERPT].decode("utf-8", "replace"),
+        response_body=redacted(answer.content, answer.secret)[:_EXCERPT].decode("utf-8", "replace"),
         request_id=answer.request_id,
     )

@@ -17,6 +17,7 @@ from nexusai.constants import (
     RETRY_BUDGET_PER_SECOND,
     RETRY_MAX_DELAY,
 )
+from nexusai.error import RateLimit
 
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 EPOCH_FROM = 10_000_000
@@ -38,6 +39,20 @@ def retry_after(headers: Mapping[str, str], body: object, *, now: Optional[float
         _reset(headers.get("x-ratelimit-reset"), current),
     )
     return next((max(0.0, value) for value in candidates if value is not None), None)
+
+
+def rate_limit(headers: Mapping[str, str], *, now: Optional[float] = None) -> Optional[RateLimit]:
+    """The caller's limit, from `X-RateLimit-…` or `RateLimit-…`; None where nothing is told."""
+    fields = RateLimit._fields
+    told = {name: headers.get(f"x-ratelimit-{name}", headers.get(f"ratelimit-{name}")) for name in fields}
+    limit, remaining = _number(told["limit"]), _number(told["remaining"])
+    reset = _reset(told["reset"], time.time() if now is None else now)
+    found = RateLimit(
+        int(limit) if limit is not None else None,
+        int(remaining) if remaining is not None else None,
+        max(0.0, reset) if reset is not None else None,
+    )
+    return found if found != RateLimit() else None
 
 
 def _number(value: object, unit: float = 1.0) -> Optional[float]:

@@ -12,6 +12,8 @@ from typing import List, NamedTuple, Optional
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
+_MANY_DIGITS = 12
+_FOREVER = 10**_MANY_DIGITS
 
 
 class ServerSentEvent(NamedTuple):
@@ -31,13 +33,13 @@ class EventDecoder:
         comments: comment lines seen so far (heartbeats).
     """
 
-    def __init__(self, max_line_bytes: int = 8 * 1024 * 1024) -> None:
+    def __init__(self, max_event_bytes: int = 8 * 1024 * 1024) -> None:
         self.retry: Optional[int] = None
         self.last_event_id = ""
         self.comments = 0
-        self._max_line_bytes = max_line_bytes
-        self._pieces: List[bytes] = []  # of a line whose end has not come
-        self._pending = 0  # bytes in them
+        self._max_event_bytes = max_event_bytes
+        self._partial = bytearray()  # a line whose end has not come
+        self._pending = 0  # bytes of an event whose end has not come
         self._data: List[bytes] = []
         self._event = ""
         self._after_cr = False
@@ -47,7 +49,7 @@ class EventDecoder:
         """The events that end in this chunk.
 
         Raises:
-            ValueError: a line is longer than `max_line_bytes`.
+            ValueError: an event is longer than `max_event_bytes`.
         """
         if self._after_cr and chunk[:1] == b"\n":
             chunk = chunk[1:]  # the second half of a CRLF
@@ -59,25 +61,30 @@ class EventDecoder:
         rest = lines.pop()
         events: List[ServerSentEvent] = []
         for line in lines:
-            event = self._line(self._complete(line) if self._pieces else line)
+            event = self._line(self._complete(line) if self._partial else line)
             if event is not None:
                 events.append(event)
         if rest:
-            self._keep(rest)
+            self._partial += rest
+        if self._partial or self._data:
+            self._bound(len(chunk), fresh=bool(events))
+        else:
+            self._pending = 0
         return events
 
     def _complete(self, line: bytes) -> bytes:
-        self._pieces.append(line)
-        whole = b"".join(self._pieces)
-        self._pieces.clear()
-        self._pending = 0
+        whole = bytes(self._partial + line)
+        self._partial.clear()
         return whole
 
-    def _keep(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self._pending += len(piece)
-        if self._pending > self._max_line_bytes:
-            raise ValueError(f"a line of the event stream is longer than {self._max_line_bytes} bytes")
+    def _bound(self, arrived: int, *, fresh: bool) -> None:
+        """Count what has come of an unfinished event; `fresh` when it began in this chunk."""
+        if fresh:
+            self._pending = len(self._partial) + sum(map(len, self._data))
+        else:
+            self._pending += arrived
+        if self._pending > self._max_event_bytes:
+            raise ValueError(f"an event of the stream is longer than {self._max_event_bytes} bytes")
 
     def _line(self, line: bytes) -> Optional[ServerSentEvent]:
         if self._at_start:
@@ -102,7 +109,7 @@ class EventDecoder:
         elif name == b"id" and b"\0" not in value:
             self.last_event_id = value.decode("utf-8", "replace")
         elif name == b"retry" and value.isdigit():
-            self.retry = int(value)
+            self.retry = int(value) if len(value) < _MANY_DIGITS else _FOREVER
 
     def _dispatch(self) -> Optional[ServerSentEvent]:
         event = None

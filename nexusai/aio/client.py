@@ -12,6 +12,7 @@ from nexusai._internal._runtime import async_in_thread
 from nexusai.aio._internal._client import AsyncInternalClient
 from nexusai.aio._internal._default import default_internal_client
 from nexusai.aio._internal._resource import AsyncResource
+from nexusai.config import hidden, hidden_headers, hidden_options
 from nexusai.models import Task
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class AsyncNexusAIClient:
         otel: Optional[bool] = None,
         cache: Optional[Cache] = None,
     ) -> None:
+        api_key, default_headers = hidden(api_key), hidden_headers(default_headers)
         self._internal_client = AsyncInternalClient(
             api_key,
             base_url,
@@ -209,6 +211,7 @@ class AsyncNexusAIClient:
 
     def with_options(self, **options: Any) -> AsyncNexusAIClient:
         """A client that differs in these arguments of the constructor, on the same connections."""
+        options = hidden_options(options)
         return self._over(self._internal_client.with_options(**options))
 
     @classmethod

@@ -97,6 +97,6 @@ def test_every_shape_of_body_gives_a_message(body: bytes, message: str) -> None:
 def test_a_key_that_comes_back_is_hidden() -> None:
     """A server that quotes the key does not get it into a log."""
     body = b'{"detail": "bad key nxs_secret", "nested": {"k": "nxs_secret"}}'
-    error = status_error(Answer(401, {}, body), "nxs_secret")
+    error = status_error(Answer(401, {}, body, "nxs_secret"))
     assert "nxs_secret" not in str(error) + repr(error.response_body)
     assert "bad key ***" in error.message

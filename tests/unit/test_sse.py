@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import pytest
 
@@ -107,20 +107,60 @@ def test_what_is_told_besides() -> None:
     assert (decoder.retry, decoder.last_event_id, decoder.comments) == (1500, "9", 2)
 
 
-def test_an_endless_line_is_refused() -> None:
-    """Memory is bounded."""
-    decoder = EventDecoder(max_line_bytes=10)
-    decoder.feed(b"data: 456")
-    with pytest.raises(ValueError, match="longer than 10 bytes"):
-        decoder.feed(b"78901")
+@pytest.mark.parametrize("piece", [b"x", b"data: x\n", b"data: x\n: ping\n", b"\rdata:x"])
+def test_an_endless_event_is_refused(piece: bytes) -> None:
+    """In one line or in many, memory is bounded; what was whole before it is told."""
+    decoder = EventDecoder(max_event_bytes=100)
+    assert len(decoder.feed(b"data: whole\n\ndata: ")) == 1
+
+    def flood() -> None:
+        for _ in range(100):
+            decoder.feed(piece)
+
+    with pytest.raises(ValueError, match="longer than 100 bytes"):
+        flood()
+    assert sum(map(len, decoder._data)) + len(decoder._partial) <= 100 + len(piece)
 
 
-def test_the_work_is_linear_in_the_input() -> None:
-    """One event in many chunks is joined once: the pieces are counted, not the time."""
+def test_many_events_are_no_endless_one() -> None:
+    """Only what is unfinished counts, however the bytes are cut."""
+    for size in (1, 7, 90, 1000):
+        stream = b"data: ab\n\n: ping\n\n" * 500
+        chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
+        decoder = EventDecoder(max_event_bytes=100)
+        assert sum(len(decoder.feed(chunk)) for chunk in chunks) == 500
+
+
+@pytest.mark.parametrize("piece", [b"x", b"\ndata: x", b"\n:"])
+def test_the_work_is_linear_in_the_input(piece: bytes) -> None:
+    """One event in many small chunks: what is kept is no more than what came, and is joined once."""
+    import tracemalloc
+
     decoder = EventDecoder()
     decoder.feed(b"data: ")
-    for _ in range(10_000):
-        assert decoder.feed(b"x" * 64) == []
-    assert len(decoder._pieces) == 10_001
+    tracemalloc.start()
+    for _ in range(100_000):
+        assert decoder.feed(piece) == []
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 40 * len(piece) * 100_000
     (event,) = decoder.feed(b"\n\n")
-    assert len(event.data) == 640_000
+    assert event.data.count(b"x") == (0 if b":" in piece[:2] else 100_000)
+
+
+@pytest.mark.parametrize(
+    ("value", "milliseconds"),
+    [(b"0", 0), (b"1500", 1500), (b"9" * 5000, 10**12), ("٣".encode(), None), (b"+1", None), (b"1.5", None)],
+)
+def test_the_pause_before_a_reconnection(value: bytes, milliseconds: Optional[int]) -> None:
+    """ASCII digits and nothing else; however many there are."""
+    decoder = EventDecoder()
+    decoder.feed(b"retry: " + value + b"\n")
+    assert decoder.retry == milliseconds
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_mark_of_byte_order_in_pieces(cut: int) -> None:
+    """One is taken off, a second one is part of a field's name."""
+    for stream in (b"\xef\xbb\xbfdata: a\n\n", b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\ndata: b\n\n"):
+        assert decoded(stream[:cut], stream[cut:]) == reference(stream)

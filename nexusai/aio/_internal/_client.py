@@ -21,7 +21,7 @@ from nexusai.aio._internal._pool import AsyncPools
 from nexusai.aio._internal._streaming import AsyncStreamProcessor
 from nexusai.aio._internal._upload import AsyncUpload
 from nexusai.aio._internal._wire import AsyncWire
-from nexusai.config import config
+from nexusai.config import config, hidden, hidden_headers, hidden_options
 from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
 
@@ -63,6 +63,7 @@ class AsyncInternalClient:
         otel: Optional[bool] = None,
         cache: Optional[Cache] = None,
     ) -> None:
+        api_key, default_headers = hidden(api_key), hidden_headers(default_headers)
         set_up_logging()
         settings = config.resolve(
             api_key=api_key,
@@ -142,8 +143,13 @@ class AsyncInternalClient:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} base_url={self.base_url!r}>"
 
+    def redacted(self, content: bytes) -> bytes:
+        """`content` without the key, which a platform may have quoted."""
+        return _responses.redacted(content, self._api_key)
+
     def with_options(self, **changes: Any) -> AsyncInternalClient:
         """A client that differs in these arguments, on the same connections where it can."""
+        changes = hidden_options(changes)
         unknown = set(changes) - set(self._options)
         if unknown:
             raise TypeError(f"with_options: no such option: {', '.join(sorted(unknown))}")
@@ -220,13 +226,18 @@ class AsyncInternalClient:
         headers: Optional[Mapping[str, str]] = None,
         params: Optional[Mapping[str, Any]] = None,
         timeout: Optional[float] = None,
+        deadline: Optional[float] = None,
     ) -> Answer:
         """Call an endpoint, trying again where that is safe, and return its whole answer.
+
+        `deadline`, on the monotonic clock, is that of a larger call which this one is a part of.
 
         Raises:
             APIError: the one that tells what happened, with all attempts.
         """
         call = self.call(method, path, json, headers=headers, params=params, timeout=timeout)
+        if deadline is not None:
+            call = call._replace(deadline=deadline)
         if self.telemetry is None:
             return (await self.open(call)).answer
         with self.telemetry.operation(method, path, json):
@@ -293,17 +304,20 @@ class AsyncInternalClient:
         if method == "POST":
             lines.setdefault(b"idempotency-key", _bodies.idempotency_key())
         lines.update(given)
-        clock = self.clock
         return Call(
             method=method,
             url=self._base.below(path, _bodies.query(params or {})),
             headers=list(lines.items()),
             body=body,
             timeout=timeout or self.timeout,
-            deadline=clock.monotonic() + self.total_timeout if self.total_timeout else _FOREVER,
+            deadline=self.deadline(),
             total_timeout=self.total_timeout,
-            clock=clock,
+            clock=self.clock,
         )
+
+    def deadline(self) -> float:
+        """When a call that begins now must have ended, on the monotonic clock."""
+        return self.clock.monotonic() + self.total_timeout if self.total_timeout else _FOREVER
 
     def stream_call(self, method: str, path: str, json: Any = None, **options: Any) -> Call:
         """A call that answers with a stream, which can be taken up again if this client does so."""

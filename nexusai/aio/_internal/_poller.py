@@ -30,10 +30,14 @@ class AsyncTaskPoller:
         client: AsyncInternalClient,
         poll_interval: Optional[float] = None,
         poll_timeout: Optional[float] = None,
+        *,
+        deadline: Optional[float] = None,
     ) -> None:
+        """`deadline`, on the monotonic clock, is that of the call whose task is waited for."""
         self._client = client
         self._poll_interval = client.poll_interval if poll_interval is None else poll_interval
         self._poll_timeout = client.poll_timeout if poll_timeout is None else poll_timeout
+        self._total = client.deadline() if deadline is None else deadline
 
     async def poll(self, task_id: str) -> Dict[str, Any]:
         """Wait until the task has ended, and return it as the platform tells it.
@@ -73,7 +77,7 @@ class AsyncTaskPoller:
 
     async def _watch(self, task_id: str, on_progress: Optional[OnProgress]) -> Tuple[Task, Answer]:
         started = self._client.clock.monotonic()
-        deadline = started + self._poll_timeout
+        deadline = min(started + self._poll_timeout, self._total)
         reported: Optional[Tuple[str, Optional[float]]] = None
         while True:
             task, answer, held = await self._look(task_id, deadline, watched=on_progress is not None)
@@ -96,7 +100,8 @@ class AsyncTaskPoller:
         seconds = min(seconds, 1) if seconds and watched else seconds
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
         asked = self._client.clock.monotonic()
-        answer = await client.send("GET", _bodies.path("tasks", task_id), headers=headers)
+        path = _bodies.path("tasks", task_id)
+        answer = await client.send("GET", path, headers=headers, deadline=self._total)
         if seconds:
             client.long_polls = "preference-applied" in answer.headers
         held = bool(seconds and client.long_polls and self._client.clock.monotonic() - asked > seconds / 2)
@@ -105,9 +110,11 @@ class AsyncTaskPoller:
     async def _pause(self, task: Task, started: float, deadline: float, *, held: bool) -> None:
         now = self._client.clock.monotonic()
         if now >= deadline:
+            total = self._client.total_timeout if now >= self._total else None
+            name, seconds = ("total_timeout", total) if total else ("poll_timeout", self._poll_timeout)
             raise errors.TaskTimeoutError(
-                f"Task {task.task_id} is still {task.status} after {self._poll_timeout:g} s "
-                "(`poll_timeout`). It goes on: `client.tasks.wait(task_id)` waits further.",
+                f"Task {task.task_id} is still {task.status} after {seconds:g} s "
+                f"(`{name}`). It goes on: `client.tasks.wait(task_id)` waits further.",
                 task_id=task.task_id,
                 request_id=task.request_id,
             )

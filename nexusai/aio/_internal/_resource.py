@@ -26,8 +26,8 @@ class AsyncResource:
         source = self._source
         return source if isinstance(source, AsyncInternalClient) else source()
 
-    def _poller(self, timeout: Optional[float] = None) -> AsyncTaskPoller:
-        return AsyncTaskPoller(self._client, poll_timeout=timeout)
+    def _poller(self, timeout: Optional[float] = None, deadline: Optional[float] = None) -> AsyncTaskPoller:
+        return AsyncTaskPoller(self._client, poll_timeout=timeout, deadline=deadline)
 
     async def _run(
         self,
@@ -53,21 +53,24 @@ class AsyncResource:
             return task
 
     async def _invoked(self, body: JSONObject, on_progress: Optional[OnProgress]) -> Task:
-        if on_progress is not None:
-            task = await self._submit(body)
-            return await self._poller().wait(task.task_id, on_progress) if not task.has_ended else task
         client = self._client
+        deadline = client.deadline()
+        if on_progress is not None:
+            task = await self._submit(body, deadline)
+            if not task.has_ended:
+                task = await self._poller(deadline=deadline).wait(task.task_id, on_progress)
+            return task
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
-        task = await client.fetch(Task, "POST", "/invoke", body, headers=headers)
+        task = await client.fetch(Task, "POST", "/invoke", body, headers=headers, deadline=deadline)
         if task.has_ended:
             return task
-        task, answer = await self._poller().finish(task.task_id)
+        task, answer = await self._poller(deadline=deadline).finish(task.task_id)
         if client.kept is not None:
             await client.kept.keep("POST", "/invoke", body, answer, task)
         return task
 
-    async def _submit(self, body: JSONObject) -> Task:
+    async def _submit(self, body: JSONObject, deadline: Optional[float] = None) -> Task:
         """Invoke as a task, without waiting for its end."""
         headers = {"Prefer": "respond-async"}
-        return await self._client.fetch(Task, "POST", "/invoke", body, headers=headers)
+        return await self._client.fetch(Task, "POST", "/invoke", body, headers=headers, deadline=deadline)

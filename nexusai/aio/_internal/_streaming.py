@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, Optional, cast
 
+import pydantic
 from pydantic_core import from_json
 
 from nexusai import error as errors
-from nexusai._internal import _bodies, _retry
+from nexusai._internal import _bodies, _responses, _retry
 from nexusai._internal._runtime import async_finish, async_following
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
-from nexusai.aio._internal._exchange import AsyncExchange, Call
+from nexusai.aio._internal._exchange import AsyncExchange, Call, forget_locals
 from nexusai.aio._internal._poller import AsyncTaskPoller
 from nexusai.models import TaskFailure, TextResponse
 from nexusai.types import JSONObject, TextChunk
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from nexusai.aio._internal._client import AsyncInternalClient
 
 _DONE = b"[DONE]"
+_EVENT_STREAM = "text/event-stream"
 _FACTS = ("usage", "finish_reason", "model", "task_id")
+_NO_ERROR = (None, False)
+"""What some upstreams write into every chunk."""
+
+_EXCERPT = 500
 _CANCEL_TIMEOUT = 1.0
 
 
@@ -42,6 +48,9 @@ class AsyncStreamProcessor:
         self._decoder = EventDecoder()
         self._last_content = 0.0
         self._last_id = ""
+        self._told: List[JSONObject] = []  # before the first text
+        self._again: List[JSONObject] = []  # the same, once more, when the stream was asked for anew
+        self._known = ""  # of a stream that was taken up: the last id before
         self._task_id: Optional[str] = None
         self._resumable = False
         self._trouble: Optional[errors.APIError] = None
@@ -130,6 +139,11 @@ class AsyncStreamProcessor:
 
     async def _open(self, call: Call) -> AsyncExchange:
         exchange = self._exchange = await self._client.open(call, streaming=True)
+        kind = exchange.headers.get("content-type", _EVENT_STREAM)
+        if kind.partition(";")[0].strip().lower() != _EVENT_STREAM:
+            error = await self._no_stream(kind)
+            await self.aclose()
+            raise error
         self._decoder = EventDecoder()
         self._last_content = self._call.clock.monotonic()
         self._task_id = self._header("x-task-id") or self._task_id
@@ -149,24 +163,41 @@ class AsyncStreamProcessor:
         self._failures = 1 if len(self.parts) > self._parts_at_failure else self._failures + 1
         self._parts_at_failure = len(self.parts)
         client = self._client
-        pause = _retry.pause(self._failures - 1, None) if self._failures > 1 else 0.0
-        out_of_time = self._call.clock.monotonic() + (pause or 0.0) >= self._call.deadline
+        pause = self._pause()
+        out_of_time = pause is None or self._call.clock.monotonic() + pause >= self._call.deadline
         if not client.resume_streams or self._failures > client.max_retries or out_of_time:
             raise trouble
         if self._watch is not None:
             self._watch.resumed(trouble)
-        call = self._call
-        if self._resumable:
-            headers = {**_bodies.RESUMABLE, "last-event-id": self._last_id or "0"}
-            path = _bodies.path("tasks", self._task_id or "", "events")
-            call = client.call("GET", path, headers=headers)._replace(deadline=call.deadline)
-        elif self.parts:
+        if self.parts and not self._resumable:
             return None
         await self._call.clock.async_sleep(pause or 0.0)
         try:
-            return await self._open(call)
-        except errors.APIError:
+            if self._resumable:
+                return await self._open(self._further())
+            self._again, self._told = self._told, []
+            return await self._open(self._call)
+        except (errors.APIError, ValueError) as error:
+            trouble.message += f" It could not be taken up again: {error}"
             return None
+
+    def _further(self) -> Call:
+        """Asks for what follows the last event.
+
+        Raises:
+            ValueError: a header cannot hold its id.
+        """
+        headers = {**_bodies.RESUMABLE, "last-event-id": _bodies.event_id(self._last_id)}
+        path = _bodies.path("tasks", self._task_id or "", "events")
+        self._known = self._last_id
+        return self._client.call("GET", path, headers=headers)._replace(deadline=self._call.deadline)
+
+    def _pause(self) -> Optional[float]:
+        """Seconds before the stream is asked for again; None where the platform wants too many."""
+        wanted = self._decoder.retry
+        usual = _retry.pause(self._failures - 1, None) if self._failures > 1 else 0.0
+        asked = _retry.pause(1, wanted / 1000.0) if wanted is not None else 0.0
+        return None if asked is None or usual is None else max(asked, usual)
 
     async def _rest_of_task(self) -> List[JSONObject]:
         """What the stream would still have told, by the output of its task.
@@ -181,7 +212,9 @@ class AsyncStreamProcessor:
         if self.task_id is None:
             raise trouble
         try:
-            poller = AsyncTaskPoller(self._client, poll_timeout=self._client.timeout)
+            poller = AsyncTaskPoller(
+                self._client, poll_timeout=self._client.timeout, deadline=self._call.deadline
+            )
             task = await poller.wait(self.task_id)
         except errors.APIError:
             raise trouble from trouble.__cause__
@@ -229,9 +262,23 @@ class AsyncStreamProcessor:
             if event.data == _DONE:
                 self.ended = True
                 return
+            if self._known and _is_at_most(event.id, self._known):
+                continue  # told before the connection broke
             chunk = self._chunk(event)
-            self._last_id = event.id
-            yield chunk
+            if chunk is None:
+                return
+            self._last_id = event.id or self._last_id
+            if self._is_news(chunk):
+                yield chunk
+
+    def _is_news(self, chunk: JSONObject) -> bool:
+        """Whether it was not told before a stream was asked for anew, which happens before its first text."""
+        if not self.parts:
+            self._told.append(chunk)
+        if chunk in self._again:
+            self._again.remove(chunk)
+            return False
+        return True
 
     def _decode(self, data: bytes) -> List[ServerSentEvent]:
         try:
@@ -241,18 +288,21 @@ class AsyncStreamProcessor:
                 f"The stream breaks its grammar: {error}.", request_id=self.request_id
             ) from error
 
-    def _chunk(self, event: ServerSentEvent) -> JSONObject:
+    def _chunk(self, event: ServerSentEvent) -> Optional[JSONObject]:
+        """What an event tells; None where it is the announced end, oddly written."""
         try:
-            chunk = from_json(event.data)
+            chunk = from_json(event.data, allow_inf_nan=False)
         except ValueError as error:
-            raise self._not_a_chunk(event) from error
+            chunk = self._salvaged(event, error)
+            if chunk is None:
+                return None
         if not isinstance(chunk, dict):
             raise self._not_a_chunk(event)
-        if "error" in chunk or event.event == "error":
+        if event.event == "error" or chunk.get("error") not in _NO_ERROR:
             raise self._reported(chunk)
         delta = chunk.get("delta")
-        if delta and delta.get("content"):
-            self.parts.append(delta["content"])
+        if delta:
+            self._add(delta, event)
             if len(chunk) == 1:
                 return chunk  # most hold nothing else
         for name in _FACTS:
@@ -260,19 +310,51 @@ class AsyncStreamProcessor:
                 self.facts[name] = chunk[name]
         return chunk
 
-    def _not_a_chunk(self, event: ServerSentEvent) -> errors.InvalidResponseError:
+    def _add(self, delta: Any, event: ServerSentEvent) -> None:
+        text = delta.get("content") if isinstance(delta, dict) else delta
+        if text and type(text) is str and text is not delta:
+            self.parts.append(text)
+        elif text:
+            raise self._not_a_chunk(event)
+
+    def _salvaged(self, event: ServerSentEvent, error: ValueError) -> Any:
+        """What is told by data that is no JSON as it stands."""
+        if event.data.strip() == _DONE:
+            self.ended = True
+            return None
+        text = event.data.decode("utf-8", "replace")  # as the standard reads every stream
+        if event.event == "error":
+            return {"error": {"message": text}}
+        try:
+            return from_json(text, allow_inf_nan=False)
+        except ValueError:
+            raise self._not_a_chunk(event) from error
+
+    async def _no_stream(self, kind: str) -> errors.InvalidResponseError:
+        assert self._exchange is not None  # noqa: S101 - it was just opened
+        found = self._client.redacted(await self._exchange.excerpt())[:_EXCERPT].decode("utf-8", "replace")
         return errors.InvalidResponseError(
-            f"Expected a JSON object in an event of the stream, but found {event.data[:200]!r}.",
-            request_id=self.request_id,
+            f"Expected an event stream, but the answer's content type is {kind[:100]}. Is `base_url` right?",
+            self._exchange.status,
+            response_body=found or None,
+            **self._so_far(),
+        )
+
+    def _not_a_chunk(self, event: ServerSentEvent) -> errors.InvalidResponseError:
+        data = self._client.redacted(event.data)[:200]
+        return errors.InvalidResponseError(
+            f"Expected a JSON object in an event of the stream, but found {data!r}.",
+            **self._so_far(),
         )
 
     def _reported(self, chunk: JSONObject) -> errors.StreamError:
         inner = chunk.get("error")
-        facts: JSONObject = inner if isinstance(inner, dict) else {"message": inner or chunk}
+        facts: JSONObject = inner if isinstance(inner, dict) else {"message": inner} if inner else chunk
         code = facts.get("code")
+        message = str(facts.get("message") or "The platform reported an error in the stream.")
         return errors.StreamError(
-            str(facts.get("message") or "The platform reported an error in the stream."),
-            error_code=str(code) if code is not None else None,
+            message[:_EXCERPT],
+            error_code=str(code)[:_EXCERPT] if code is not None else None,
             response_body=chunk,
             **self._so_far(),
         )
@@ -286,8 +368,9 @@ class AsyncStreamProcessor:
     def _broken(self, error: Optional[TransportError]) -> errors.APIError:
         if error is None:
             return self._interrupted("it ended without [DONE]")
+        forget_locals(error)
         if not error.timed_out or self._exchange is None:
-            failure: errors.APIError = self._interrupted(str(error))
+            failure: errors.APIError = self._interrupted(str(error)[:_EXCERPT])
         else:
             failure = self._exchange.failure(error)
             failure.__dict__.update(self._so_far())
@@ -306,6 +389,11 @@ class AsyncStreamProcessor:
             "task_id": self.task_id,
             "request_id": self.request_id,
         }
+
+
+def _is_at_most(seen: str, known: str) -> bool:
+    """Whether one event's number is not above another's; ids that are no numbers are not compared."""
+    return seen.isdecimal() and known.isdecimal() and (len(seen), seen) <= (len(known), known)
 
 
 class AsyncTextStream:
@@ -361,6 +449,7 @@ class AsyncTextStream:
 
         Raises:
             StreamError: its end has not come; `read()` goes there.
+            InvalidResponseError: the platform told something wrong about it.
         """
         if not self._processor.ended:
             raise errors.StreamError(
@@ -370,7 +459,14 @@ class AsyncTextStream:
                 request_id=self.request_id,
             )
         facts = {name: fact for name, fact in self._processor.facts.items() if name != "task_id"}
-        result = TextResponse.model_validate({"text": self.text, **facts})
+        try:
+            result = TextResponse.model_validate({"text": self.text, **facts})
+        except pydantic.ValidationError as error:
+            raise errors.InvalidResponseError(
+                f"The stream told facts about its text that cannot be: {_responses.first_problem(error)}.",
+                partial_text=self.text,
+                request_id=self.request_id,
+            ) from error
         result._request_id = self.request_id
         return result
 
