@@ -124,7 +124,7 @@ class AsyncSocket:
 
         _, host, port = origin.origin
         with anyio.fail_after(timeout):
-            stream: Any = await anyio.connect_tcp(host, port)
+            stream: Any = await _connected(host, port)
             sock = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - this is no Django
             try:
                 for option in OPTIONS:
@@ -139,6 +139,9 @@ class AsyncSocket:
                         server_side=False,
                         standard_compatible=False,
                     )
+            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+                await anyio.aclose_forcefully(stream)
+                raise _as_os_error(error) from None
             except BaseException:
                 await anyio.aclose_forcefully(stream)
                 raise
@@ -202,6 +205,16 @@ class AsyncSocket:
     async def aclose(self) -> None:
         """Close the connection."""
         await self._stream.aclose()
+
+
+async def _connected(host: str, port: int) -> Any:
+    import anyio
+
+    try:
+        return await anyio.connect_tcp(host, port)
+    except OSError as error:  # it says that all attempts failed; why, its cause does
+        causes = getattr(error.__cause__, "exceptions", (error.__cause__,))
+        raise (causes[0] if isinstance(causes[0], OSError) else error) from None
 
 
 def _as_os_error(error: BaseException) -> OSError:

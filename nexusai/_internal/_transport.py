@@ -78,7 +78,10 @@ def parse_url(text: str) -> Url:
         ValueError: it is no http or https address, or holds a user's name.
     """
     parts = urlsplit(text)
-    host = (parts.hostname or "").encode("idna").decode("ascii")
+    try:
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+    except UnicodeError:
+        host = ""
     if parts.scheme not in _PORTS or "@" in parts.netloc or not _HOST.fullmatch(host):
         raise ValueError(f"expected an address like https://host/path, not {text[:200]!r}")
     target = parts.path + (f"?{parts.query}" if parts.query else "")

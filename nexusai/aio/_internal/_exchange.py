@@ -212,7 +212,9 @@ def forget_locals(error: BaseException) -> None:
     from traceback import clear_frames
 
     left: Optional[BaseException] = error
-    while left is not None:
+    seen: List[BaseException] = []
+    while left is not None and left not in seen:  # libraries have made circles of them
+        seen.append(left)
         clear_frames(left.__traceback__)
         left = _beneath(left)
 
