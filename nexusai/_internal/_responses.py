@@ -155,7 +155,7 @@ def status_error(answer: Answer) -> errors.APIError:
         status,
         _error_code(facts),
         body if body is not None else content.decode("utf-8", "replace")[:_EXCERPT] or None,
-        request_id=_without(answer.request_id, secret),
+        request_id=_without(answer.request_id, answer.secret),
         retry_after=retry_after(answer.headers, facts),
         rate_limit=rate_limit(answer.headers),
         hint=_hints.for_status(status, body),
