@@ -213,8 +213,8 @@ async def _connected(host: str, port: int) -> Any:
     try:
         return await anyio.connect_tcp(host, port)
     except OSError as error:  # it says that all attempts failed; why, its cause does
-        causes = getattr(error.__cause__, "exceptions", (error.__cause__,))
-        raise (causes[0] if isinstance(causes[0], OSError) else error) from None
+        first: object = getattr(error.__cause__, "exceptions", (error.__cause__,))[0]
+        raise (first if isinstance(first, OSError) else error) from None
 
 
 def _as_os_error(error: BaseException) -> OSError:
