@@ -25,7 +25,7 @@ VERSIONS = [
     for line in PROJECT["project"]["classifiers"]
     if (found := re.fullmatch(rf"{PREFIX}(3\.\d+)", line))
 ]
-TESTS = ["tests/unit", "tests/faults", "tests/aio/faults"]
+TESTS = ["tests/unit", "tests/faults", "tests/aio/faults", "tests/aio/unit"]
 
 
 def main() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Optional
-
-if TYPE_CHECKING:
-    from nexusai._internal._runtime import Clock
+from typing import Any, List, Optional
 
 
 class StandIn:
@@ -19,7 +16,7 @@ class StandIn:
         pools: slots for this transport; `async_pools` for the other.
     """
 
-    clock: Clock
+    clock: Any
     transport: Any
     async_transport: Any
     pools: Any

@@ -55,6 +55,7 @@ LAYERS = [
     {"nexusai.resources"},
     {"nexusai.client"},
     {"nexusai.cli", "nexusai.__main__"},
+    {"nexusai.testing"},
 ]
 
 

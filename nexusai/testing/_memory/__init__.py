@@ -1,0 +1,1 @@
+"""A platform in memory: the contract's answers, one module for each resource."""
