@@ -11,7 +11,9 @@ from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Mapping, 
 
 from nexusai._internal._runtime import CLOCK
 from nexusai._internal._sse import EventDecoder
-from nexusai._internal._transport import AsyncTransport, Transport, TransportError
+from nexusai._internal._transport import TransportError
+from nexusai._internal._wire import Wire
+from nexusai.aio._internal._wire import AsyncWire
 from nexusai.config import config
 from nexusai.testing._calls import Call
 from nexusai.testing._script import UnexpectedCallError
@@ -202,7 +204,7 @@ class _RecordingWire:
         known = self._recording.find(call)
         if known is not None:
             return ScriptedResponse(known)
-        transport = Transport(request.url)
+        transport = Wire(request.url)
         note = _Note(self._recording, call, request)
         try:
             return _Noted(transport.send(request._replace(body=content)), transport, note)
@@ -233,7 +235,7 @@ class _AsyncRecordingWire:
         known = self._recording.find(call)
         if known is not None:
             return AsyncScriptedResponse(known)
-        transport = AsyncTransport(request.url)
+        transport = AsyncWire(request.url)
         note = _Note(self._recording, call, request)
         try:
             return _AsyncNoted(await transport.send(request._replace(body=content)), transport, note)
