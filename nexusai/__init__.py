@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, List
 
     from nexusai import aio, error, models, types, webhooks
+    from nexusai._internal._observing import RequestInfo, ResponseInfo
     from nexusai.aio.client import AsyncNexusAIClient
     from nexusai.cache import Cache
     from nexusai.client import NexusAIClient
@@ -50,6 +51,8 @@ _HOMES = {
     "NexusAIClient": "nexusai.client",
     "AsyncNexusAIClient": "nexusai.aio.client",
     "Cache": "nexusai.cache",
+    "RequestInfo": "nexusai._internal._observing",
+    "ResponseInfo": "nexusai._internal._observing",
     "APIError": "nexusai.error",
     "APITimeoutError": "nexusai.error",
     "AuthenticationError": "nexusai.error",
@@ -96,6 +99,8 @@ __all__ = [
     "NexusAIClient",
     "NotFoundError",
     "RateLimitError",
+    "RequestInfo",
+    "ResponseInfo",
     "ServerError",
     "StreamError",
     "StreamInterruptedError",

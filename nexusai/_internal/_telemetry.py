@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
+from collections import OrderedDict
 from functools import lru_cache
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 from urllib.parse import unquote
@@ -104,6 +106,36 @@ def instruments() -> Instruments:
     )
 
 
+class Begun(NamedTuple):
+    """A call that has handed a task over, which somebody may wait for later."""
+
+    span: Any
+    attributes: Attributes
+
+
+class Tasks:
+    """What this process has begun, the last of it: waiting for a task is linked to the call that began it."""
+
+    def __init__(self, size: int = 4096) -> None:
+        self._begun: OrderedDict[str, Begun] = OrderedDict()
+        self._size = size
+        self._lock = threading.Lock()
+
+    def put(self, task_id: str, begun: Begun) -> None:
+        """A task was handed over."""
+        with self._lock:
+            self._begun[task_id] = begun
+            if len(self._begun) > self._size:
+                self._begun.popitem(last=False)
+
+    def get(self, task_id: str) -> Optional[Begun]:
+        """The call that has begun a task; None where it is not known here."""
+        return self._begun.get(task_id)
+
+
+tasks = Tasks()
+
+
 class Telemetry:
     """Makes the spans of a client's calls."""
 
@@ -130,7 +162,12 @@ class Telemetry:
 
     def waiting(self, task_id: str) -> Span:
         """The span of waiting for a task that another call has begun."""
-        waiting = self.operation("GET", f"/tasks/{task_id}")
+        outer = current()
+        if outer is not None:
+            return Within(outer)
+        name, attributes = describe("GET", f"/tasks/{task_id}", {})
+        begun = tasks.get(task_id)
+        waiting = Operation(self, name, {**self._server, **attributes}, {}, begun=begun)
         waiting.awaits = True
         return waiting
 
@@ -148,7 +185,7 @@ class Telemetry:
     def workflow(self, name: str) -> Operation:
         """The span around several calls that have spans of their own."""
         attributes = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": name}
-        return Operation(self, f"invoke_workflow {name}", attributes, {}, SpanKind.INTERNAL)
+        return Operation(self, f"invoke_workflow {name}", attributes, {}, kind=SpanKind.INTERNAL)
 
     def _path(self, url: Url) -> str:
         """Below the base URL."""
@@ -181,9 +218,12 @@ class Telemetry:
         text = facts.get("text")
         return outputs({**facts, "text": self.without_secret(text)} if isinstance(text, str) else facts)
 
-    def start(self, name: str, kind: SpanKind, attributes: Attributes) -> Any:
+    def start(self, name: str, kind: SpanKind, attributes: Attributes, begun: Optional[Begun]) -> Any:
         """A span, which is a child of whatever is current."""
-        return self._tracer.start_span(self.cleaned(name), kind=kind, attributes=self.clean(attributes))
+        links = None if begun is None else [trace.Link(begun.span)]
+        return self._tracer.start_span(
+            self.cleaned(name), kind=kind, attributes=self.clean(attributes), links=links
+        )
 
     def clean(self, attributes: Attributes) -> Attributes:
         """The attributes as they may be shown."""
@@ -205,7 +245,7 @@ class Operation:
     """A call, from before its first attempt until nothing more comes of it."""
 
     awaits = False
-    """It waits for what another call has begun, so the tokens are told here."""
+    """It waits for what another call has begun: how long that took is not measured, its tokens are."""
 
     def __init__(
         self,
@@ -213,7 +253,9 @@ class Operation:
         name: str,
         attributes: Attributes,
         content: Attributes,
+        *,
         kind: SpanKind = SpanKind.CLIENT,
+        begun: Optional[Begun] = None,
     ) -> None:
         self._telemetry = telemetry
         self._attributes = attributes
@@ -224,7 +266,8 @@ class Operation:
         self._ended = False
         self._began = time.monotonic()
         self._first_chunk: Optional[float] = None
-        self._span = telemetry.start(name, kind, attributes)
+        self._measured = attributes if begun is None else begun.attributes
+        self._span = telemetry.start(name, kind, attributes, begun)
         around = trace.set_span_in_context(self._span)
         self._outside = context.set_value(_OPERATION, None, around)
         whole = kind is SpanKind.CLIENT
@@ -295,9 +338,8 @@ class Operation:
             self._facts["nexusai.task.id"] = result.task_id
             self._finished = result.has_ended
             self._failure = _task_failure(result)
-            if self.awaits and result.task_type in _TASKS:
-                self._attributes["gen_ai.operation.name"] = _TASKS[result.task_type][0]
-                self._attributes["gen_ai.provider.name"] = "nexus_ai"
+            if not self._finished and self._attributes.get("http.request.method") != "GET":
+                tasks.put(result.task_id, Begun(self._span.get_span_context(), self._attributes))
         if "gen_ai.operation.name" in self._attributes:
             self._span.set_attributes(self._telemetry.outputs(facts))
 
@@ -321,9 +363,9 @@ class Operation:
         self._measure(seconds, failure)
 
     def _measure(self, seconds: float, failure: Attributes) -> None:
-        if "gen_ai.operation.name" not in self._attributes or not self._finished or not self._whole:
+        if "gen_ai.operation.name" not in self._measured or not self._finished or not self._whole:
             return
-        about = {name: self._attributes[name] for name in _SHARED if name in self._attributes}
+        about = {name: self._measured[name] for name in _SHARED if name in self._measured}
         if self._facts.get("gen_ai.response.model"):
             about["gen_ai.response.model"] = self._facts["gen_ai.response.model"]
         measured = self._telemetry.instruments

@@ -31,6 +31,7 @@ def snippets(language: str) -> list[object]:
 def run(command: list[str], platform: ServerProcess, cwd: Path) -> str:
     environment = {
         **os.environ,
+        "NEXUS_OTEL": "",  # as for a program that was told nothing
         "NEXUS_API_KEY": platform.key,
         "NEXUS_BASE_URL": platform.url,
         "NEXUS_SERVER_DATA_DIR": str(platform.data_dir),

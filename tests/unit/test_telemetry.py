@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, Dict, List
 
 import pytest
+import trio
+from conftest import KEY
+from faults.recording import Recorder
+from faults.server import STREAM_HEAD, FaultServer, delta, hang
+from opentelemetry import trace
 
-from nexusai._internal._telemetry import describe, inputs, messages_json, outcome, outputs, route
+import nexusai
+from nexusai._internal._telemetry import (
+    Begun,
+    Tasks,
+    describe,
+    inputs,
+    messages_json,
+    outcome,
+    outputs,
+    route,
+)
 from nexusai.models import SearchResult, Usage
 
 
@@ -141,3 +157,52 @@ def test_short_content_is_whole() -> None:
     """Nothing is cut that fits."""
     turn = {"role": "user", "parts": [{"type": "text", "content": "你好"}]}
     assert json.loads(messages_json([turn] * 3)) == [turn] * 3
+
+
+def test_only_the_last_tasks_are_remembered() -> None:
+    """And of each the last call that has begun it."""
+    tasks = Tasks(2)
+    for name in ("a", "b", "a", "c"):
+        tasks.put(name, Begun(f"span of {name}", {}))
+    tasks.put("c", Begun("another", {}))
+    assert tasks.get("a") is None
+    assert tasks.get("b") == Begun("span of b", {})
+    assert tasks.get("c") == Begun("another", {})
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(lambda main: asyncio.run(main()), id="asyncio"),
+        pytest.param(trio.run, id="trio"),
+    ],
+)
+def test_a_call_that_is_cancelled(faults: FaultServer, told: Recorder, run: Any, streaming: bool) -> None:
+    """Its span ends then, says so, and nothing stays current."""
+    faults.plays(hang(STREAM_HEAD, delta("a")) if streaming else hang())
+
+    async def main() -> None:
+        import anyio
+
+        client = nexusai.AsyncNexusAIClient(KEY, faults.base_url)
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
+
+                async def call() -> None:
+                    if not streaming:
+                        await client.text.generate("hi")
+                    async for _ in client.text.stream("hi"):
+                        pass
+
+                group.start_soon(call)
+                while not faults.requests:
+                    await anyio.sleep(0.01)
+                scope.cancel()
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        await client.aclose()
+
+    run(main)
+    assert told.span.attributes is not None
+    assert told.span.attributes["error.type"] in ("CancelledError", "Cancelled")
+    assert told.span.status.status_code is trace.StatusCode.ERROR

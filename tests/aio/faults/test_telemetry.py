@@ -287,21 +287,41 @@ async def test_waiting_for_its_task_belongs_to_the_call(
 async def test_a_task_that_is_waited_for_later(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, told: Recorder
 ) -> None:
-    """Handing it over is one span, waiting another; the tokens are counted once, when they are known."""
-    faults.plays(QUEUED, RUNNING, RUNNING, reply(200, completed("done")))
+    """Handing it over is one span, waiting another, which is linked to it and counts the tokens."""
+    begun = {"task_id": "task_begun", "status": "queued"}
+    faults.plays(reply(202, begun), reply(200, begun), reply(200, completed("done", "task_begun")))
     task = await async_client.text.generate_async("hi", model="m1")
     assert told.span.name == "chat m1"
-    assert about(told.span)["nexusai.task.id"] == "task_1"
+    assert about(told.span)["nexusai.task.id"] == "task_begun"
     assert told.measured() == {}
     await task.wait()
     span = told.spans[1]
     assert span.name == "GET /tasks/{task_id}"
-    assert about(span)["nexusai.task.id"] == "task_1"
+    assert about(span)["nexusai.task.id"] == "task_begun"
     assert about(span)["gen_ai.usage.output_tokens"] == 2
+    assert [link.context for link in span.links] == [told.spans[0].context]
     measured = told.measured()
-    (point,) = heard(measured["gen_ai.client.token.usage"], gen_ai__token__type="output")
+    (point,) = heard(
+        measured["gen_ai.client.token.usage"],
+        gen_ai__operation__name="chat",
+        gen_ai__request__model="m1",
+        gen_ai__token__type="output",
+    )
     assert point.sum == 2
     assert "gen_ai.client.operation.duration" not in measured
+
+
+async def test_a_task_that_somebody_else_began(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, told: Recorder
+) -> None:
+    """Looking at it and waiting for it counts nothing: whoever began it does."""
+    task = {"task_id": "task_elsewhere", "status": "running"}
+    faults.plays(reply(200, task), reply(200, completed("done", "task_elsewhere")))
+    handle = await async_client.tasks.get("task_elsewhere")
+    await handle.wait()
+    assert [span.name for span in told.spans] == ["GET /tasks/{task_id}"] * 2
+    assert [list(span.links) for span in told.spans] == [[], []]
+    assert told.measured() == {}
 
 
 async def test_a_callers_function_has_spans_of_its_own(
