@@ -24,7 +24,7 @@ from nexusai import error as errors
 from nexusai.__version__ import __version__
 from nexusai._internal._transport import Url, parse_url
 from nexusai.constants import MAX_TELEMETRY_CONTENT_BYTES
-from nexusai.models import SearchResponse, SearchResult, SessionResponse, Task
+from nexusai.models import Result, SearchResponse, SearchResult, SessionResponse, Task
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 Attributes = Dict[str, Any]
@@ -334,6 +334,8 @@ class Operation:
             facts = {**facts, "usage": None}  # no token was spent on it this time
             self._facts["nexusai.from_cache"] = True
         self._facts.update(outcome(facts))
+        if isinstance(result, Result) and result.from_cache:
+            self._facts["nexusai.from_cache"] = True
         if isinstance(result, Task):
             self._facts["nexusai.task.id"] = result.task_id
             self._finished = result.has_ended
@@ -365,6 +367,8 @@ class Operation:
     def _measure(self, seconds: float, failure: Attributes) -> None:
         if "gen_ai.operation.name" not in self._measured or not self._finished or not self._whole:
             return
+        if "nexusai.from_cache" in self._facts:
+            return  # no model has worked, and nobody pays for tokens
         about = {name: self._measured[name] for name in _SHARED if name in self._measured}
         if self._facts.get("gen_ai.response.model"):
             about["gen_ai.response.model"] = self._facts["gen_ai.response.model"]

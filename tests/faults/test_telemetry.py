@@ -495,6 +495,18 @@ def test_a_download_that_nobody_reads(
     exchange.close()
 
 
+def test_what_the_cache_had_costs_nothing(faults: FaultServer, told: Recorder) -> None:
+    """The call has a span, which says so; no time and no tokens of a model are measured."""
+    faults.plays(reply(200, {"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": 3}}))
+    with made(faults, cache=nexusai.Cache()) as client:
+        client.embeddings.create("tea")
+        assert set(told.measured()) == {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
+        client.embeddings.create("tea")
+    assert "nexusai.from_cache" not in about(told.spans[0])
+    assert about(told.spans[1])["nexusai.from_cache"] is True
+    assert told.measured() == {}
+
+
 def test_nobody_else_learns_of_the_trace(
     faults: FaultServer, client: nexusai.NexusAIClient, told: Recorder
 ) -> None:

@@ -504,6 +504,18 @@ async def test_a_download_that_nobody_reads(
     await exchange.aclose()
 
 
+async def test_what_the_cache_had_costs_nothing(faults: FaultServer, told: Recorder) -> None:
+    """The call has a span, which says so; no time and no tokens of a model are measured."""
+    faults.plays(reply(200, {"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": 3}}))
+    async with made(faults, cache=nexusai.Cache()) as client:
+        await client.embeddings.create("tea")
+        assert set(told.measured()) == {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
+        await client.embeddings.create("tea")
+    assert "nexusai.from_cache" not in about(told.spans[0])
+    assert about(told.spans[1])["nexusai.from_cache"] is True
+    assert told.measured() == {}
+
+
 async def test_nobody_else_learns_of_the_trace(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, told: Recorder
 ) -> None:
