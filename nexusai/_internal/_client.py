@@ -22,7 +22,6 @@ from nexusai._internal._runtime import CLOCK, Clock
 from nexusai._internal._streaming import StreamProcessor
 from nexusai._internal._transport import Transport, Url, parse_url
 from nexusai._internal._upload import Upload
-from nexusai._internal._wire import Wire
 from nexusai.config import config, hidden, hidden_headers, hidden_options
 from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
@@ -404,9 +403,14 @@ class InternalClient:
         if stand_in is not None:
             transport: Transport = stand_in.transport
             return transport
-        return self._own or (Wire(url) if self._engine is None else self._fast_transport(url))
+        return self._own or (self._wire(url) if self._engine is None else self._fast(url))
 
-    def _fast_transport(self, url: Url) -> Transport:
+    def _wire(self, url: Url) -> Transport:
+        from nexusai._internal._wire import Wire
+
+        return Wire(url)
+
+    def _fast(self, url: Url) -> Transport:
         from nexusai._internal._fast import FastTransport
 
         engine = self._engine if url.origin == self._base.origin else _fast_engine(url, self.timeout)

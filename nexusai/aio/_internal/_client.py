@@ -20,7 +20,6 @@ from nexusai.aio._internal._kept import AsyncKeptAnswers
 from nexusai.aio._internal._pool import AsyncPools
 from nexusai.aio._internal._streaming import AsyncStreamProcessor
 from nexusai.aio._internal._upload import AsyncUpload
-from nexusai.aio._internal._wire import AsyncWire
 from nexusai.config import config, hidden, hidden_headers, hidden_options
 from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
@@ -406,9 +405,14 @@ class AsyncInternalClient:
         if stand_in is not None:
             transport: AsyncTransport = stand_in.async_transport
             return transport
-        return self._own or (AsyncWire(url) if self._engine is None else self._fast_transport(url))
+        return self._own or (self._wire(url) if self._engine is None else self._fast(url))
 
-    def _fast_transport(self, url: Url) -> AsyncTransport:
+    def _wire(self, url: Url) -> AsyncTransport:
+        from nexusai.aio._internal._wire import AsyncWire
+
+        return AsyncWire(url)
+
+    def _fast(self, url: Url) -> AsyncTransport:
         from nexusai.aio._internal._fast import AsyncFastTransport
 
         engine = self._engine if url.origin == self._base.origin else _fast_engine(url, self.timeout)
