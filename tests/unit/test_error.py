@@ -49,6 +49,8 @@ def test_what_it_says() -> None:
     )
     assert str(error) == "It broke. (503, OVERLOADED, 2 attempts, retry after 2 s, request id r1)"
     assert str(errors.APIError("Only this.")) == "Only this."
+    once = errors.ServerError("It broke.", attempts=(errors.Attempt("503"),))
+    assert str(once) == "It broke.", "one attempt goes without saying"
 
 
 def test_the_plan_s_signature() -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import subprocess
 import sys
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, List, Tuple
 
 import pytest
 from conftest import KEY
 from faults.server import FaultServer, completed, reply
 
 import nexusai
+from nexusai import error as errors
+from nexusai._internal._observing import Observer, RequestInfo, ResponseInfo
+from nexusai._internal._transport import parse_url
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -117,3 +123,106 @@ def test_opentelemetry_is_not_there(faults: FaultServer) -> None:
     assert "pip install 'nexus-ai-sdk[otel]'" in wanted.stderr
     left_open = run(ABSENT.format(otel=None, key=KEY, url=faults.base_url))
     assert left_open.stdout.strip() == "hello", left_open.stderr
+
+
+POST = SimpleNamespace(method="POST", url=parse_url(f"http://x/a/{KEY}/b?sig={KEY}"))
+WHERE = "POST http://x/a/***/b"
+
+
+def told(caplog: pytest.LogCaptureFixture) -> List[Tuple[str, str]]:
+    """What the log holds, with `N` for times that are not known before."""
+    return [
+        (record.levelname, re.sub(r"\b0\.\d{3} s", "N s", record.getMessage())) for record in caplog.records
+    ]
+
+
+def failure(kind: Any, status: Any = None, **facts: Any) -> errors.APIError:
+    made: errors.APIError = kind(f"no {KEY}\nhere", status, **facts)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("error", "delay", "line"),
+    [
+        (failure(errors.NetworkError), None, "NetworkError: no *** here; given up"),
+        (failure(errors.NetworkError), 0.25, "NetworkError: no *** here; again in 0.2 s"),
+        (failure(errors.ServerError, 503), 2.0, "ServerError (503); again in 2.0 s"),
+        (
+            failure(errors.RateLimitError, 429, error_code="SLOW" * 50, request_id="req_1"),
+            None,
+            f"RateLimitError (429, {'SLOW' * 25}, request id req_1); given up",
+        ),
+    ],
+)
+def test_a_failed_attempt_in_the_log(
+    caplog: pytest.LogCaptureFixture, error: errors.APIError, delay: Any, line: str
+) -> None:
+    """On one line, without the key, and without the words of an answer: they may quote what was sent."""
+    caplog.set_level(logging.DEBUG, logger="nexusai")
+    seen: List[ResponseInfo] = []
+    attempt = Observer(None, seen.append, KEY, None).begin(POST, 2)
+    assert attempt is not None
+    attempt.failed(error, delay)
+    assert told(caplog) == [
+        ("DEBUG", f"{WHERE}, attempt 2"),
+        ("INFO", f"{WHERE}, attempt 2, after N s: {line}"),
+    ]
+    (info,) = seen
+    assert info.request == RequestInfo("POST", "http://x/a/***/b", 2)
+    assert (info.status_code, info.request_id, info.error) == (error.status_code, error.request_id, error)
+    assert 0 <= info.seconds < 5
+
+
+def test_an_answer_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """With the request id to quote, however it was made."""
+    caplog.set_level(logging.INFO, logger="nexusai")
+    seen: List[Any] = []
+    attempt = Observer(seen.append, seen.append, KEY, None).begin(POST, 1)
+    assert attempt is not None
+    attempt.answered(200, f"req\r\n{KEY}")
+    assert told(caplog) == [("INFO", f"{WHERE}: 200 in N s, request id req  ***")]
+    request, info = seen
+    assert request == RequestInfo("POST", "http://x/a/***/b", 1)
+    assert (info.request, info.status_code, info.request_id) == (request, 200, f"req\r\n{KEY}")
+    assert info.error is None
+    assert 0 <= info.seconds < 5
+
+
+def test_a_stream_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """How it went on and how it ended, with how much had come."""
+    caplog.set_level(logging.INFO, logger="nexusai")
+    watch = Observer(None, None, KEY, None).stream(POST)
+    with watch.active():
+        watch.came()
+        watch.resumed(failure(errors.NetworkError))
+        watch.came()
+    watch.ended("read", None, {"text": "你好\ud800"}, None)
+    assert told(caplog) == [
+        ("INFO", f"{WHERE}: the stream broke off, and is taken up again"),
+        ("INFO", f"{WHERE}: the stream was read after N s, 2 chunks and 7 bytes of text, request id None"),
+    ]
+
+
+def test_nobody_wants_to_know(caplog: pytest.LogCaptureFixture) -> None:
+    """Then nothing is made for it."""
+    caplog.set_level(logging.WARNING, logger="nexusai")
+    silent = Observer(None, None, KEY, None)
+    assert silent.begin(POST, 1) is None
+    assert not silent.watches_streams
+    assert Observer(print, None, KEY, None).begin(POST, 1) is not None
+    assert Observer(None, print, KEY, None).begin(POST, 1) is not None
+    caplog.set_level(logging.INFO, logger="nexusai")
+    assert silent.begin(POST, 1) is not None
+    assert silent.watches_streams
+
+
+def test_what_is_said_about_hooks() -> None:
+    """Which it was, what it is, and what to do instead."""
+    with pytest.raises(TypeError) as caught:
+        Observer(7, None, KEY, None)  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "on_request: expected a plain function, not 7. It is called in the middle of a call and only "
+        "watches: what takes time goes to a queue or a task of its own."
+    )
+    with pytest.raises(TypeError, match="^on_response: "):
+        Observer(None, 7, KEY, None)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from email.utils import formatdate
 from typing import Dict, Optional
 
@@ -33,7 +34,11 @@ NOW = 1_800_000_000.0
         ({"x-ratelimit-reset": "12"}, {}, 12),
         ({"x-ratelimit-reset": "2027-01-15T08:00:30Z"}, {}, 30),
         ({"x-ratelimit-reset": "2027-01-15T08:00:30"}, {}, 30),
+        ({"x-ratelimit-reset": "2027-01-15T16:00:30+08:00"}, {}, 30),
         ({"x-ratelimit-reset": "tomorrow"}, {}, None),
+        ({"x-ratelimit-reset": "10000000"}, {}, 10_000_000),
+        ({"x-ratelimit-reset": "10000001"}, {}, 0),
+        ({"retry-after": "9", "x-ratelimit-reset": "12"}, {"retry_after": 10}, 9),
         ({"retry-after-ms": "1500", "retry-after": "2"}, None, 1.5),
         ({"retry-after-ms": "soon", "retry-after": "2"}, None, 2),
         ({"retry-after": "Mon, 99 Foo 2026 99:99:99 GMT"}, None, None),
@@ -43,6 +48,27 @@ NOW = 1_800_000_000.0
 def test_what_the_server_says(headers: Dict[str, str], body: object, seconds: Optional[float]) -> None:
     """In every form that has been seen; what cannot be read is ignored."""
     assert _retry.retry_after(headers, body, now=NOW) == seconds
+
+
+def test_a_time_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever this computer stands."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the zone cannot be changed here")
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        for reset in ("2027-01-15T08:00:30", "2027-01-15T08:00:30Z", "2027-01-15T16:00:30+08:00"):
+            assert _retry.retry_after({"x-ratelimit-reset": reset}, None, now=NOW) == 30
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_point_in_time_is_told_from_now() -> None:
+    """By this computer's clock, unless another is given."""
+    wanted = _retry.retry_after({"x-ratelimit-reset": str(time.time() + 50)}, None)
+    assert wanted is not None
+    assert 40 < wanted <= 50
 
 
 def test_the_wait_doubles_to_its_limit() -> None:
@@ -65,7 +91,9 @@ def test_what_the_server_asks_for_is_never_cut_short() -> None:
 def test_the_budget() -> None:
     """Twenty at once; then one for five calls, or for two seconds; and never more than twenty."""
     budget = _retry.RetryBudget()
+    assert abs(budget._counted - time.monotonic()) < 5
     start = budget._counted
+    assert budget._calls == 0
     assert [budget.spend(start) for _ in range(21)] == [True] * 20 + [False]
     for _ in range(5):
         budget.earn()

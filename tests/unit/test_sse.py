@@ -105,6 +105,12 @@ def test_what_is_told_besides() -> None:
     decoder = EventDecoder()
     decoder.feed(b"retry: 1500\nid: 9\n: ping\n\nretry: -3\nretry: 1_0\nretry: x\n\n: ping\n")
     assert (decoder.retry, decoder.last_event_id, decoder.comments) == (1500, "9", 2)
+    new = EventDecoder()
+    assert (new.retry, new.last_event_id, new.comments) == (None, "", 0)
+    (event,) = decoder.feed("id: ü\nevent: ö\ndata: x\n\n".encode())
+    assert (event.id, event.event) == ("ü", "ö")
+    (broken,) = decoder.feed(b"id: \xff\nevent: \xff\ndata: x\n\n")
+    assert (broken.id, broken.event) == ("\ufffd", "\ufffd")
 
 
 @pytest.mark.parametrize("piece", [b"x", b"data: x\n", b"data: x\n: ping\n", b"\rdata:x"])
@@ -120,6 +126,18 @@ def test_an_endless_event_is_refused(piece: bytes) -> None:
     with pytest.raises(ValueError, match="longer than 100 bytes"):
         flood()
     assert sum(map(len, decoder._data)) + len(decoder._partial) <= 100 + len(piece)
+
+
+def test_an_event_may_be_as_long_as_the_limit() -> None:
+    """Each by itself: what came before it does not count."""
+    decoder = EventDecoder(max_event_bytes=10)
+    for _ in range(3):
+        assert decoder.feed(b"data: 4567") == []
+        assert [event.data for event in decoder.feed(b"\n\n")] == [b"4567"]
+    eight_megabytes = EventDecoder()
+    eight_megabytes.feed(b"x" * 8 * 1024 * 1024)
+    with pytest.raises(ValueError, match="^an event of the stream is longer than 8388608 bytes$"):
+        eight_megabytes.feed(b"x")
 
 
 def test_many_events_are_no_endless_one() -> None:

@@ -1,0 +1,291 @@
+# Generated from tests/aio/faults/test_client.py by scripts/unasync.py: edit that file.
+
+"""The one client under all resources: what it adds to a request, what it makes of an answer."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, Optional
+
+import pytest
+from conftest import KEY
+from faults.server import DONE, FaultServer, delta, drop, hang, reply, stream
+
+import nexusai
+from nexusai import error as errors
+from nexusai._internal._client import InternalClient, _may_repeat, _outcome
+from nexusai.models import ModelInfo, Task
+
+QUEUED = {"task_id": "t", "status": "queued"}
+
+
+def test_an_ordinary_call_has_these_headers_and_no_others(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """A body has a type, a POST has a key by which it is done once."""
+    internal = client._internal_client
+    faults.plays(reply(200, {}), reply(200, {}), reply(200, {}))
+    internal.request("GET", "/x")
+    internal.request("POST", "/x")
+    internal.request("PUT", "/x", {"a": 1})
+    got, posted, put = faults.requests
+    always = {
+        "host": faults.base_url.split("/")[2],
+        "authorization": f"Bearer {KEY}",
+        "user-agent": f"nexus-ai-python/{nexusai.__version__}",
+        "accept": "application/json, text/event-stream",
+        "accept-encoding": "identity",
+    }
+    got.headers.pop("connection", None)
+    assert got.headers == always
+    assert set(posted.headers) - set(always) == {"idempotency-key", "content-length"}
+    assert set(put.headers) - set(always) == {"content-type", "content-length"}
+    assert put.headers["content-type"] == "application/json"
+    assert put.body == b'{"a":1}'
+
+
+def test_default_headers_go_with_every_call(faults: FaultServer) -> None:
+    """In place of ours, where they have the same name; a call's own go before them."""
+    mine = {"User-Agent": "mine", "X-Team": "a"}
+    with nexusai.NexusAIClient(KEY, faults.base_url, default_headers=mine) as client:
+        faults.plays(reply(200, {}), reply(200, {}))
+        client._internal_client.request("GET", "/x")
+        client._internal_client.request("GET", "/x", headers={"x-team": "b"})
+    first, second = faults.requests
+    assert (first.headers["user-agent"], first.headers["x-team"]) == ("mine", "a")
+    assert (second.headers["user-agent"], second.headers["x-team"]) == ("mine", "b")
+
+
+def test_an_endpoint_is_a_path(client: nexusai.NexusAIClient) -> None:
+    """No address, which could lead elsewhere."""
+    for endpoint in ("tasks", "", "http://127.0.0.1:9/x"):
+        with pytest.raises(ValueError, match="^endpoint: expected a path like /tasks, not ") as caught:
+            client._internal_client.request("GET", endpoint)
+        assert repr(endpoint) in str(caught.value)
+
+
+def test_a_model_and_a_page_are_fetched(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """With the query and the body that were given."""
+    internal = client._internal_client
+    faults.plays(reply(200, QUEUED, x_request_id="req_1"), reply(200, {"data": [{"id": "m"}], "page": 2}))
+    task = internal.fetch(Task, "POST", "/tasks", {"a": 1}, params={"b": 2})
+    assert (task.task_id, task.request_id) == ("t", "req_1")
+    page = internal.fetch_page("data", ModelInfo, "/models", {"page": 2, "status": None})
+    assert ([model.id for model in page], page.page) == (["m"], 2)
+    posted, got = faults.requests
+    assert (posted.method, posted.target, posted.json) == ("POST", "/api/v1/tasks?b=2", {"a": 1})
+    assert (got.method, got.target) == ("GET", "/api/v1/models?page=2")
+
+
+def test_a_call_s_own_timeout_is_kept(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """In place of the client's."""
+    faults.plays(hang())
+    patient = client.with_options(timeout=60, max_retries=0)
+    began = time.monotonic()
+    with pytest.raises(errors.APITimeoutError):
+        patient._internal_client.request("GET", "/x", timeout=0.2)
+    assert time.monotonic() - began < 5
+
+
+def test_the_plan_s_stream_still_works(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """`InternalClient.stream(method, endpoint, json, headers)` gives chunks, and asks for more of them."""
+    internal = client._internal_client
+    faults.plays(stream(delta("a"), delta("b"), DONE), stream(DONE), stream(DONE))
+    chunks = internal.stream("POST", "/x", {"q": 1}, {"X-Y": "z"}, params={"p": 1})
+    assert [chunk for chunk in chunks] == [{"delta": {"content": text}} for text in "ab"]
+    assert [chunk for chunk in internal.stream("POST", "/x", headers={"Prefer": "mine"})] == []
+    plain = client.with_options(resume_streams=False)._internal_client
+    assert [chunk for chunk in plain.stream("POST", "/x")] == []
+    first, own, unresumed = faults.requests
+    assert (first.target, first.json, first.headers["x-y"]) == ("/api/v1/x?p=1", {"q": 1}, "z")
+    assert [value for name, value in first.lines if name == "prefer"] == ["resumable"]
+    assert [value for name, value in own.lines if name == "prefer"] == ["mine"]
+    assert "prefer" not in unresumed.headers
+
+
+def test_content_is_asked_for_with_the_key_where_the_platform_keeps_it(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """At a path, or at an address of the same origin."""
+    internal = client._internal_client
+    faults.plays(*[reply(200, raw=b"abc")] * 3)
+    origin = faults.base_url.replace("/api/v1", "")
+    for download in (
+        internal.download("/files/f/content"),
+        internal.download_url("/files/f?x=1"),
+        internal.download_url(f"{origin}/elsewhere"),
+    ):
+        assert download.read() == b"abc"
+    assert [(seen.method, seen.target) for seen in faults.requests] == [
+        ("GET", "/api/v1/files/f/content"),
+        ("GET", "/files/f?x=1"),
+        ("GET", "/elsewhere"),
+    ]
+    assert all(seen.headers["authorization"] == f"Bearer {KEY}" for seen in faults.requests)
+
+
+def test_content_elsewhere_is_asked_for_as_a_stranger(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """With three headers, none of them ours but the name; and again where that may help."""
+    elsewhere = FaultServer()
+    try:
+        elsewhere.plays(drop(), reply(200, raw=b"abc"))
+        address = elsewhere.base_url.replace("/api/v1", "/cdn")
+        download = client._internal_client.download_url(address)
+        assert download.read() == b"abc"
+        first, second = elsewhere.requests
+        for seen in (first, second):
+            seen.headers.pop("connection", None)
+            assert set(seen.headers) == {"host", "user-agent", "accept-encoding"}
+            assert seen.headers["user-agent"] == f"nexus-ai-python/{nexusai.__version__}"
+            assert seen.headers["accept-encoding"] == "identity"
+    finally:
+        elsewhere.stop()
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://x/y", "file:///etc/passwd", "https:///x", "http://u:p@x/" + "y" * 300]
+)
+def test_what_is_no_address_of_content(client: nexusai.NexusAIClient, address: str) -> None:
+    """The platform has told it, so it is the answer that is wrong."""
+    with pytest.raises(errors.InvalidResponseError) as caught:
+        client._internal_client.download_url(address)
+    assert caught.value.message == f"Expected the address of a file, but found {address[:200]!r}."
+
+
+def test_each_attempt_is_kept_with_the_pause_after_it(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """The last has none; what came of it is a status, or the words of what broke."""
+    faults.plays(reply(503, {}, retry_after="0.01", x_request_id="req_1"), drop(), reply(404, {}))
+    with pytest.raises(errors.NotFoundError) as caught:
+        client._internal_client.request("GET", "/x")
+    first, second, third = caught.value.attempts
+    assert (first.outcome, first.request_id) == ("503", "req_1")
+    assert 0.01 <= first.delay <= 0.011
+    assert "disconnected" in second.outcome
+    assert 0.75 <= second.delay <= 1
+    assert third == errors.Attempt("404", None, 0.0)
+
+
+def test_a_call_can_have_fewer_retries_than_its_client(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """None, for example: 0 is a number."""
+    internal = client._internal_client
+    for retries in (0, 1):
+        faults.plays(*[reply(503, {}, retry_after="0")] * (retries + 1))
+        with pytest.raises(errors.ServerError) as caught:
+            internal.open(internal.call("GET", "/x"), retries=retries)
+        assert len(caught.value.attempts) == retries + 1
+
+
+def test_limits_are_no_storm(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """A platform that says when to come back is asked again, however often that happens."""
+    faults.plays(*[reply(429, {}, retry_after="0")] * 30, reply(200, {"ok": True}))
+    patient = client.with_options(max_retries=30)
+    assert patient._internal_client.request("GET", "/x") == {"ok": True}
+
+
+def test_what_is_not_tried_again_says_so(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Where it was not for itself, but for all the others."""
+    internal = client.with_options(max_retries=30)._internal_client
+    faults.plays(*[reply(503, {"detail": "down."}, retry_after="0")] * 31)
+    with pytest.raises(errors.ServerError) as caught:
+        internal.request("GET", "/x")
+    assert caught.value.message == "down. It was not tried again: too many of this client's calls fail."
+    assert len(caught.value.attempts) == 21
+    shared = client.with_options(timeout=3)._internal_client
+    assert shared._budget is client._internal_client._budget
+
+
+def test_a_pause_that_would_outlast_the_call_is_not_begun(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """The error is told at once, with what the platform asked for."""
+    faults.plays(reply(503, {}, retry_after="30"))
+    hasty = client.with_options(total_timeout=5)
+    began = time.monotonic()
+    with pytest.raises(errors.ServerError) as caught:
+        hasty._internal_client.request("GET", "/x")
+    assert time.monotonic() - began < 5
+    assert (caught.value.retry_after, len(caught.value.attempts)) == (30, 1)
+
+
+def test_the_platform_is_warmed_up_at_its_door(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """By a GET; that it cannot be reached, or knows no such key, is told."""
+    faults.plays(reply(200, {}), reply(401, {"detail": "who?"}))
+    client.warmup()
+    assert (faults.requests[0].method, faults.requests[0].target) == ("GET", "/health")
+    with pytest.raises(errors.AuthenticationError, match="who"):
+        client.warmup()
+
+
+def failure(kind: Any, status: Optional[int] = None, **facts: Any) -> errors.APIError:
+    made: errors.APIError = kind("it broke", status, **facts)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("error", "get", "post"),
+    [
+        (failure(errors.ServerError, 503), True, True),
+        (failure(errors.ServerError, 501), False, False),
+        (failure(errors.RateLimitError, 429), True, True),
+        (failure(errors.APITimeoutError, 408, sent=True), True, True),
+        (failure(errors.NotFoundError, 404), False, False),
+        (failure(errors.NetworkError, sent=True), True, True),
+        (failure(errors.APITimeoutError, sent=False), True, True),
+        (failure(errors.APITimeoutError), True, True),
+        (failure(errors.APITimeoutError, sent=True), True, False),
+        (failure(errors.InvalidResponseError), False, False),
+    ],
+)
+def test_what_may_be_repeated(error: errors.APIError, get: bool, post: bool) -> None:
+    """What passes by itself; but not a POST after silence, which may still be worked on."""
+    assert (_may_repeat(error, "GET"), _may_repeat(error, "POST")) == (get, post)
+
+
+def test_what_came_of_an_attempt() -> None:
+    """A status, else the cause, else the message."""
+    assert _outcome(failure(errors.ServerError, 503)) == "503"
+    assert _outcome(failure(errors.NetworkError)) == "it broke"
+    caused = failure(errors.NetworkError)
+    caused.__cause__ = OSError("refused")
+    assert _outcome(caused) == "refused"
+
+
+GIVEN: Dict[str, Any] = {
+    "timeout": 3.0,
+    "max_retries": 4,
+    "poll_interval": 5.0,
+    "poll_timeout": 6.0,
+    "total_timeout": 7.0,
+    "content_timeout": 8.0,
+    "resume_streams": False,
+}
+
+
+def test_every_option_is_kept_and_can_be_changed() -> None:
+    """An option that is not given comes from the settings; one that does not exist is named."""
+    made = InternalClient("nxs_k", "http://127.0.0.1:9/api", **GIVEN)
+    assert {name: getattr(made, name) for name in GIVEN} == GIVEN
+    assert made.base_url == "http://127.0.0.1:9/api"
+    for name, value in GIVEN.items():
+        other = made.with_options(**{name: not value if isinstance(value, bool) else value + 1})
+        changed = {key for key in GIVEN if getattr(other, key) != getattr(made, key)}
+        assert changed == {name}
+        assert other._pools is made._pools
+    assert InternalClient("nxs_k", timeout=3).content_timeout == 30
+    for change in ({"base_url": "http://127.0.0.1:8/api"}, {"transport": "httpx"}):
+        assert made.with_options(**change)._pools is not made._pools
+    with pytest.raises(TypeError, match="^with_options: no such option: a, b$"):
+        made.with_options(b=1, a=2, timeout=3)
+    assert repr(made) == "<InternalClient base_url='http://127.0.0.1:9/api'>"
+
+
+def test_an_unknown_transport_is_refused() -> None:
+    """It is quoted, with what there is."""
+    with pytest.raises(ValueError, match="^transport: expected '.*, not 'pigeon'$"):
+        InternalClient("nxs_k", transport="pigeon")
