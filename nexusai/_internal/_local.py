@@ -63,6 +63,14 @@ def start_platform(data_dir: Union[str, Path, None] = None) -> LocalPlatform:
     return _running(directory) or _start(directory)
 
 
+def running_platform(data_dir: Union[str, Path, None] = None) -> Optional[LocalPlatform]:
+    """The platform that runs on this data directory; None if there is none."""
+    try:
+        return _running(_data_dir(data_dir))
+    except ImportError:  # platformdirs comes with the platform
+        return None
+
+
 def _require_server() -> None:
     if sys.version_info < _NEEDS:
         version = ".".join(map(str, sys.version_info[:2]))

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import typer
 
 from nexusai.__version__ import __version__
-from nexusai.cli import platform
+from nexusai.cli import doctor, files, kb, media, platform, sessions, tasks, texts
 from nexusai.cli.demo import demo
+from nexusai.cli.words import say
+from nexusai.config import config
+
+_NEXT = say(
+    "Begin: nexusai demo (a tour), nexusai serve (the local platform), nexusai chat, nexusai doctor (what is "
+    "wrong). In Python: import nexusai",
+    "开始：nexusai demo（演示）、nexusai serve（本地平台）、nexusai chat（对话）、nexusai doctor（诊断）。"
+    "Python：import nexusai",
+)
 
 app: typer.Typer = typer.Typer(
     name="nexusai",
-    help="Nexus AI on the command line.",
-    epilog="Begin with `nexusai demo`, or `nexusai serve` and the Python SDK: import nexusai",
+    help=say("Nexus AI on the command line.", "Nexus AI 命令行工具。"),
+    epilog=_NEXT,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -25,10 +36,33 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show it."),
+    base_url: Optional[str] = typer.Option(
+        None,
+        help=say(
+            "The platform's address; NEXUS_BASE_URL if left out.", "平台地址；省略时取 NEXUS_BASE_URL。"
+        ),
+    ),
+    timeout: Optional[float] = typer.Option(
+        None, help=say("Seconds that one answer may take.", "单次响应的最长秒数。")
+    ),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help=say("Show the version.", "显示版本。")
+    ),
 ) -> None:
     """Nexus AI on the command line."""
+    try:
+        if base_url is not None:
+            config.base_url = base_url
+        if timeout is not None:
+            config.timeout = timeout
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
-app.command("demo")(demo)
+texts.mount(app)
+media.mount(app)
+for commands in (files.app, kb.app, sessions.app, tasks.app):
+    app.add_typer(commands)
 platform.mount(app)
+doctor.mount(app)
+app.command("demo")(demo)

@@ -1,0 +1,183 @@
+"""`nexusai doctor`: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+import os
+import platform as machine
+import shutil
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple
+from urllib.parse import urlsplit
+
+import typer
+
+from nexusai.__version__ import __version__
+from nexusai.cli import platform, running, showing
+from nexusai.cli.words import say
+from nexusai.client import NexusAIClient
+from nexusai.config import config
+from nexusai.error import APIError, AuthenticationError
+
+_LEAST_FREE = 2_000_000_000
+_MARKS = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "wrong": "[red]✗[/]"}
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    what: str
+    state: str
+    """`ok`, `note` or `wrong`."""
+    found: str
+    advice: str = ""
+
+
+def mount(app: typer.Typer) -> None:
+    """Add the command."""
+    running.command(app, "doctor", "检查密钥、地址、延迟、版本、模型与磁盘，并给出建议。")(doctor)
+
+
+def doctor(as_json: bool = showing.AS_JSON) -> None:
+    """Look at key, address, latency, versions, models and disk: what is wrong, and what to do."""
+    findings: List[Finding] = []
+    for check in _CHECKS:
+        findings += check()
+    findings += _platform_checks()
+    if as_json:
+        showing.as_json([finding._asdict() for finding in findings])
+    else:
+        _print(findings)
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(running.FAILURE)
+
+
+def _print(findings: List[Finding]) -> None:
+    for finding in findings:
+        showing.out.print(f"{_MARKS[finding.state]} [bold]{finding.what}[/]: ", end="")
+        showing.out.print(finding.found, markup=False)
+        if finding.advice:
+            showing.out.print(f"  → {finding.advice}", markup=False)
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    good = say("Everything works.", "一切正常。")
+    showing.out.print(say(f"{wrong} thing(s) to mend.", f"有 {wrong} 处需要处理。") if wrong else good)
+
+
+def _versions() -> List[Finding]:
+    found = [f"nexusai {__version__}", f"Python {machine.python_version()}"]
+    for name in ("httpx", "pydantic", "pyreqwest"):
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return [Finding(say("Versions", "版本"), "ok", ", ".join(found))]
+
+
+def _key() -> List[Finding]:
+    what = say("API key", "API 密钥")
+    try:
+        key = config.api_key
+    except ValueError as error:
+        return [Finding(what, "wrong", str(error))]
+    if key is not None:
+        place = "NEXUS_API_KEY" if os.environ.get("NEXUS_API_KEY") == key else ".env"
+        return [Finding(what, "ok", say(f"from {place}", f"来自 {place}"))]
+    if running.platform_of_this_machine() is not None:
+        return [Finding(what, "ok", say("that of the platform on this machine", "使用本机平台的密钥"))]
+    advice = say(
+        "Set NEXUS_API_KEY, or put it into .env, or start the local platform: nexusai serve",
+        "设置 NEXUS_API_KEY，或写入 .env，或启动本地平台：nexusai serve",
+    )
+    return [Finding(what, "wrong", say("there is none", "未找到"), advice)]
+
+
+def _proxies() -> List[Finding]:
+    names = [
+        name
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        if os.environ.get(name) or os.environ.get(name.lower())
+    ]
+    if not names:
+        return []
+    found = ", ".join(names)
+    return [
+        Finding(
+            say("Proxy", "代理"),
+            "note",
+            found,
+            say("Not used for this machine itself.", "访问本机时不使用。"),
+        )
+    ]
+
+
+def _disk() -> List[Finding]:
+    folder = Path(os.environ.get("NEXUS_SERVER_DATA_DIR") or Path.home())
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    found = say(f"{showing.size(free)} free", f"剩余 {showing.size(free)}")
+    enough = free >= _LEAST_FREE
+    advice = "" if enough else say("Models need 0.1 to 2 GB each.", "每个模型需要 0.1 到 2 GB。")
+    return [Finding(say("Disk", "磁盘"), "ok" if enough else "wrong", found, advice)]
+
+
+def _local() -> List[Finding]:
+    problem = platform.missing()
+    what = say("Local platform", "本地平台")
+    if problem is None:
+        return [Finding(what, "ok", say("installed", "已安装"))]
+    return [Finding(what, "note", problem)]
+
+
+_CHECKS: List[Callable[[], List[Finding]]] = [_versions, _key, _proxies, _disk, _local]
+
+
+def _platform_checks() -> List[Finding]:
+    try:
+        client = running.connect()
+    except AuthenticationError:  # it is told already; whether anybody answers can be seen without a key
+        client = NexusAIClient("none", running.address())
+    except ValueError as error:
+        return [Finding(say("Address", "地址"), "wrong", str(error))]
+    with client.with_options(max_retries=0, timeout=5) as hasty:
+        reached = _reached(hasty)
+        models = _models(hasty) if reached.state == "ok" else []
+    return [reached, *models]
+
+
+def _reached(client: NexusAIClient) -> Finding:
+    address = running.address()
+    what = say("Address", "地址")
+    try:
+        client.warmup()
+        began = time.perf_counter()
+        client.warmup()
+        taken = (time.perf_counter() - began) * 1000
+    except APIError as error:
+        here = urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1")
+        start = say("Start it: nexusai serve", "启动平台：nexusai serve")
+        other = say("Check NEXUS_BASE_URL, the network and the proxy.", "请检查 NEXUS_BASE_URL、网络与代理。")
+        return Finding(what, "wrong", error.message, start if here else other)
+    return Finding(
+        what, "ok", say(f"{address} answers in {taken:.0f} ms", f"{address} 响应用时 {taken:.0f} 毫秒")
+    )
+
+
+def _models(client: NexusAIClient) -> List[Finding]:
+    what = say("Models", "模型")
+    try:
+        models = client.models.list()
+    except APIError as error:
+        advice = (
+            say("The key is not this platform's.", "密钥不属于此平台。") if error.status_code == 401 else ""
+        )
+        return [Finding(what, "wrong", str(error), advice)]
+    kinds: Dict[str, List[str]] = {}
+    for model in models:
+        for kind in model.task_types or ["?"]:
+            kinds.setdefault(kind, []).append(model.id)
+    if "text_generation" not in kinds:
+        advice = "nexusai models pull qwen2.5-coder-1.5b"
+        return [Finding(what, "note", say("none that writes text", "没有文本模型"), advice)]
+    return [Finding(f"{what}, {kind}", "ok", ", ".join(names)) for kind, names in kinds.items()]
