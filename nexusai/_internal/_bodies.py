@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
+import os
 import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 from urllib.parse import quote
@@ -266,7 +266,7 @@ def _value(name: str, value: str) -> bytes:
 
 def idempotency_key() -> bytes:
     """A new random UUID, as text: the same request may be sent again with it, and is done once."""
-    number = random.getrandbits(128)
+    number = int.from_bytes(os.urandom(16), "big")  # `random` may be seeded: the same in each run
     number = number & ~(0xF << 76) | 4 << 76
     number = number & ~(0x3 << 62) | 2 << 62
     text = f"{number:032x}"

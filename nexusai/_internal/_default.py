@@ -7,11 +7,29 @@ from __future__ import annotations
 from typing import Optional, Tuple
 
 from nexusai._internal._client import InternalClient
-from nexusai._internal._runtime import Lock
+from nexusai._internal._runtime import Lock, renewed_in_children
 from nexusai.config import config
 
-_lock = Lock()
-_current: Optional[Tuple[int, InternalClient]] = None
+
+class _AsyncDefault:
+    """The one of this process. A forked child goes on with its parent's, on connections of its own."""
+
+    def __init__(self) -> None:
+        self._current: Optional[Tuple[int, InternalClient]] = None
+        self.renew()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        self._lock = Lock()
+
+    def client(self) -> InternalClient:
+        with self._lock:
+            if self._current is None or self._current[0] != config.generation:
+                self._current = (config.generation, InternalClient())
+            return self._current[1]
+
+
+_default = _AsyncDefault()
 
 
 def default_internal_client() -> InternalClient:
@@ -20,8 +38,4 @@ def default_internal_client() -> InternalClient:
     Raises:
         AuthenticationError: there is no usable API key.
     """
-    global _current  # noqa: PLW0603 - being one per process is its purpose
-    with _lock:
-        if _current is None or _current[0] != config.generation:
-            _current = (config.generation, InternalClient())
-        return _current[1]
+    return _default.client()

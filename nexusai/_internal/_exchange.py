@@ -46,12 +46,13 @@ class Call(NamedTuple):
 class Exchange:
     """One attempt: a request, its answer, and the slot that both use."""
 
+    _pool: Optional[Pool] = None
+
     def __init__(self, pools: Pools, call: Call, secret: str, *, streaming: bool) -> None:
         self._pools = pools
         self._call = call
         self._secret = secret
         self._streaming = streaming
-        self._pool: Optional[Pool] = None
         self._transport: Optional[Transport] = None
         self._response: Optional[Response] = None
         self._answer: Optional[Answer] = None
@@ -87,7 +88,7 @@ class Exchange:
         call = self._call
         limit = min(call.deadline, call.clock.monotonic() + call.timeout)
         self._pool = self._pools.current()
-        self._transport = self._pool.take(limit)
+        self._transport = self._pool.take(id(self), limit)
         body = call.body
         paced = self._streaming or isinstance(body, Upload)  # lasts as long as bytes are moving
         deadline = call.deadline if paced else limit
@@ -159,18 +160,30 @@ class Exchange:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> None:
-        """Give the slot back; its connection too, if the answer was read to its end."""
-        pool, transport, response = self._pool, self._transport, self._response
-        self._pool = self._transport = None
-        if pool is None or transport is None:
+        """Give the slot back; its connection too, if the answer was read to its end.
+
+        Where it was interrupted, closing again does the rest.
+        """
+        pool = self._pool
+        if pool is None:
             return
+        transport, self._transport = self._transport, None
         try:
-            if self._blocks is not None:
-                finish(self._blocks.close)
-            if response is not None and not self._complete:
-                finish(response.close)
+            if transport is not None and not self._complete:
+                self._cut_short()
         finally:  # whatever closing a broken connection raises, its slot is not lost
-            pool.give(transport, reusable=self._complete)
+            pool.give(id(self), transport, reusable=self._complete)
+            self._pool = None
+
+    def _cut_short(self) -> None:
+        if self._blocks is not None:
+            finish(self._blocks.close)
+        if self._response is not None:
+            finish(self._response.close)
+
+    def __del__(self) -> None:
+        if self._pool is not None:
+            self._pool.forget(id(self))
 
     def excerpt(self) -> bytes:
         """The start of a body that is not what was asked for, if it comes at once."""

@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 import weakref
 from collections import deque
-from typing import Any, Callable, Deque, List
+from typing import Any, Callable, Deque, List, Optional, Set, Tuple
 
-from nexusai._internal._runtime import Event, Lock, finish, scope
+from nexusai._internal._runtime import (
+    Event,
+    Lock,
+    drop,
+    finish,
+    renewed_in_children,
+    scope,
+)
 from nexusai._internal._transport import Transport
 from nexusai.error import APITimeoutError
 
@@ -19,91 +25,113 @@ class Pool:
     """At most `size` transports; who finds none free waits in line.
 
     The transport used last is used next, so that few connections stay warm and the others expire.
+
+    A slot is taken by a key, and given back by it. Doing either twice changes nothing: whoever was
+    interrupted in the middle, by Ctrl-C on any line, simply does it again.
     """
 
     def __init__(self, open_transport: Callable[[], Transport], size: int) -> None:
         self._open = open_transport
         self._size = size
-        self._taken = 0
+        self._taken: Set[int] = set()
         self._free: List[Transport] = []
-        self._waiting: Deque[Event] = deque()
+        self._waiting: Deque[Tuple[Event, int]] = deque()
         self._lock = Lock()
         self._closed = False
+        weakref.finalize(self, _drop_all, self._free)
 
-    def take(self, deadline: float) -> Transport:
+    def take(self, key: int, deadline: float) -> Transport:
         """A transport that nobody else uses, by `deadline` on the monotonic clock.
 
         Raises:
             APITimeoutError: all are busy, and stay so.
         """
-        turn = self._enter()
+        turn = self._enter(key)
         if turn is not None:
-            self._wait(turn, deadline)
+            self._wait(turn, key, deadline)
         with self._lock:
             if self._free:
                 return self._free.pop()
-        try:
-            return self._open()
-        except BaseException:
-            self._leave()
-            raise
+        return self._open()
 
-    def give(self, transport: Transport, *, reusable: bool) -> None:
-        """Give a transport back. One that broke or was cut short is closed instead."""
+    def give(self, key: int, transport: Optional[Transport], *, reusable: bool) -> None:
+        """Give a slot back, and its transport. One that broke or was cut short is closed instead."""
+        keep = False
         with self._lock:
-            keep = reusable and not self._closed
-            if keep:
+            if reusable and transport is not None and not self._closed:
                 self._free.append(transport)
-        self._leave()
-        if not keep:
+                keep = True
+            self._leave(key)
+        if transport is not None and not keep:
             finish(transport.close)
+
+    def forget(self, key: int) -> None:
+        """Its holder is gone without giving the slot back, since even that was interrupted."""
+        self._taken.discard(key)
 
     def close(self) -> None:
         """Close what is free now; what is busy is closed when it comes back."""
         with self._lock:
             self._closed = True
-            free, self._free = self._free, []
+            free = self._free[:]
+            self._free.clear()
         for transport in free:
             transport.close()
 
-    def _enter(self) -> Any:
+    def abandon(self) -> None:
+        """This is a forked child: the connections are the parent's, and who held the lock is not here."""
+        self._lock = Lock()
+        self._closed = True
+        _drop_all(self._free)
+
+    def _enter(self, key: int) -> Optional[Event]:
         """Take a place, or a place in the line."""
         with self._lock:
-            if self._taken < self._size:
-                self._taken += 1
+            if len(self._taken) < self._size and not self._waiting:
+                self._taken.add(key)
                 return None
             turn = Event()
-            self._waiting.append(turn)
+            self._waiting.append((turn, key))
+            self._advance()
             return turn
 
-    def _leave(self) -> None:
-        """Pass the place on to whoever waits longest."""
-        with self._lock:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._taken -= 1
+    def _leave(self, key: int) -> None:
+        self._taken.discard(key)
+        if self._waiting:
+            self._advance()
 
-    def _wait(self, turn: Event, deadline: float) -> None:
+    def _advance(self) -> None:
+        """Pass free places on to whoever waits longest."""
+        while self._waiting and len(self._taken) < self._size:
+            turn, key = self._waiting[0]
+            if not turn.is_set():  # else this was interrupted just after it had passed the place on
+                self._taken.add(key)
+                turn.set()
+            self._waiting.popleft()
+
+    def _wait(self, turn: Event, key: int, deadline: float) -> None:
         came = False
         try:
             came = turn.wait(max(0.0, deadline - time.monotonic()))
         finally:
             if not came:
-                self._step_out(turn)
+                self._step_out(turn, key)
         if not came:
             raise APITimeoutError(
                 f"All {self._size} connections are busy, and none came free in time. Close streams "
                 "that are not read to their end, or raise `nexusai.config.max_connections`."
             )
 
-    def _step_out(self, turn: Event) -> None:
+    def _step_out(self, turn: Event, key: int) -> None:
         with self._lock:
-            passed_on = turn.is_set()
-            if not passed_on:
-                self._waiting.remove(turn)
-        if passed_on:  # it came at the very moment of giving up
-            self._leave()
+            if (turn, key) in self._waiting:
+                self._waiting.remove((turn, key))
+            self._leave(key)  # it may have come at the very moment of giving up
+
+
+def _drop_all(transports: List[AnyTransport]) -> None:
+    while transports:
+        drop(transports.pop())
 
 
 class Pools:
@@ -116,21 +144,18 @@ class Pools:
     def __init__(self, open_transport: Callable[[], Transport], size: int) -> None:
         self._open = open_transport
         self._size = size
-        self._pid = os.getpid()
         self._pools: weakref.WeakKeyDictionary[Any, Pool] = weakref.WeakKeyDictionary()
         self._lock = Lock()
+        renewed_in_children(self)
 
     def current(self) -> Pool:
         """The pool for whoever asks."""
         here = scope()
-        with self._lock:
-            if self._pid != os.getpid():
-                self._pools = weakref.WeakKeyDictionary()
-                self._pid = os.getpid()
-            pool = self._pools.get(here)
-            if pool is None:
-                pool = self._pools[here] = Pool(self._open, self._size)
+        pool = self._pools.get(here)
+        if pool is not None:
             return pool
+        with self._lock:
+            return self._pools.setdefault(here, Pool(self._open, self._size))
 
     def close(self) -> None:
         """Close the free connections of the current loop, and forget the others."""
@@ -138,3 +163,10 @@ class Pools:
         with self._lock:
             self._pools.clear()
         pool.close()
+
+    def renew(self) -> None:
+        """This is a forked child."""
+        self._lock = Lock()
+        pools, self._pools = list(self._pools.values()), weakref.WeakKeyDictionary()
+        for pool in pools:
+            pool.abandon()

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from threading import Lock
 from typing import Mapping, Optional
 
+from nexusai._internal._runtime import renewed_in_children
 from nexusai.constants import (
     MAX_RETRY_AFTER,
     RETRY_BASE_DELAY,
@@ -107,6 +108,11 @@ class RetryBudget:
         self._left = RETRY_BUDGET
         self._calls = 0
         self._counted = time.monotonic()
+        self.renew()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """This is a new process."""
         self._lock = Lock()
 
     def earn(self) -> None:

@@ -5,10 +5,14 @@ anyio is imported where it is first needed: a program that never awaits does not
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
+import weakref
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from contextvars import copy_context
 from typing import (
     Any,
@@ -155,6 +159,17 @@ Lock = threading.Lock
 """Threads can interrupt each other anywhere."""
 
 
+_OF_EACH_PROCESS: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def renewed_in_children(thing: Any) -> None:
+    """Have `thing.renew()` called in every forked child, before anything else runs there.
+
+    A lock that another thread held at that moment would be held there for ever.
+    """
+    _OF_EACH_PROCESS.add(thing)
+
+
 def async_scope() -> Any:
     """What connections may be shared within: the running event loop."""
     import asyncio
@@ -175,8 +190,29 @@ _PROCESS = _Process()
 
 
 def scope() -> Hashable:
-    """What connections may be shared within: the process."""
+    """What connections may be shared within: the process. A forked child is another one."""
     return _PROCESS
+
+
+def _in_child() -> None:
+    global _PROCESS  # noqa: PLW0603 - it is another one now
+    _PROCESS = _Process()
+    for thing in list(_OF_EACH_PROCESS):
+        thing.renew()
+
+
+if sys.platform != "win32":  # where nothing forks
+    os.register_at_fork(after_in_child=_in_child)
+
+
+def async_drop(transport: Any) -> None:
+    """Let go of a connection, where nothing can be awaited: its loop is gone, or closes it itself."""
+
+
+def drop(transport: Any) -> None:
+    """Close a connection that nobody will ever use, whatever comes of it."""
+    with suppress(Exception):
+        transport.close()
 
 
 async def async_each(

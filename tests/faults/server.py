@@ -138,6 +138,8 @@ class FaultServer:
         self._sockets: List[socket.socket] = []
         self.requests: List[Seen] = []
         self.connections = 0
+        self.chooses: Optional[Callable[[Seen], Act]] = None
+        """Where it is set, it finds the act for each request, in place of the script."""
         self.swallow: Optional[List[int]] = None
         """Where a list stands, bodies are not kept: how long they were is put there."""
         self.hung_up = threading.Event()
@@ -180,12 +182,17 @@ class FaultServer:
                     return
                 self.requests.append(seen)
                 connection.seen = seen
-                act = self._script.popleft() if self._script else reply(599, {"detail": "script over"})
-                act(connection)
+                self._next_act(seen)(connection)
         except OSError:
             self.hung_up.set()
         finally:
             sock.close()
+
+
+    def _next_act(self, seen: Seen) -> Act:
+        if self.chooses is not None:
+            return self.chooses(seen)
+        return self._script.popleft() if self._script else reply(599, {"detail": "script over"})
 
 
 def reply(status: int = 200, body: Any = None, *, raw: Optional[bytes] = None, **headers: str) -> Act:

@@ -1,12 +1,22 @@
-"""Slots."""
+"""Slots: none is ever lost, and nobody jumps the queue."""
 
 from __future__ import annotations
 
+import linecache
+import sys
+import threading
 import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Callable, List
 
 import httpx
 import pytest
+from faults.server import DONE, Act, FaultServer, Seen, completed, delta, drop, reply, stream
 
+import nexusai
+from nexusai import error as errors
 from nexusai._internal._pool import Pool
 
 
@@ -21,6 +31,123 @@ def test_a_slot_comes_back_whatever_closing_raises() -> None:
     """Else each such failure would make the client one connection smaller."""
     pool = Pool(_Stubborn, 1)
     for _ in range(3):
-        transport = pool.take(time.monotonic() + 5)
+        transport = pool.take(1, time.monotonic() + 5)
         with pytest.raises(OSError, match="no"):
-            pool.give(transport, reusable=False)
+            pool.give(1, transport, reusable=False)
+
+
+def test_first_come_first_served() -> None:
+    """Each place goes to whoever waits longest; who gives up does not take one along."""
+    pool = Pool(_Stubborn, 1)
+    transport = pool.take(0, time.monotonic() + 5)
+    served: List[int] = []
+
+    def wait(key: int, patience: float) -> None:
+        with suppress(errors.APITimeoutError):
+            mine = pool.take(key, time.monotonic() + patience)
+            served.append(key)
+            pool.give(key, mine, reusable=True)
+
+    threads = []
+    for key in range(1, 9):
+        threads.append(threading.Thread(target=wait, args=(key, 0.0 if key in (1, 4) else 20.0)))
+        threads[-1].start()
+        if key in (1, 4):
+            threads[-1].join()
+        else:
+            while len(pool._waiting) < len([k for k in range(1, key + 1) if k not in (1, 4)]):
+                time.sleep(0.001)
+    pool.give(0, transport, reusable=True)
+    for thread in threads:
+        thread.join(20)
+    assert served == [2, 3, 5, 6, 7, 8]
+    assert not pool._taken
+    assert not pool._waiting
+
+
+class _Interrupter:
+    """Raises KeyboardInterrupt on the n-th line that the SDK runs: Ctrl-C may come on any."""
+
+    HOME = str(Path(nexusai.__file__).parent)
+
+    def __init__(self, moment: int) -> None:
+        self.left = moment
+
+    def __call__(self, frame: Any, event: str, argument: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(self.HOME):
+            return None
+        if event == "line" and not self._is_safe(frame):
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+    @staticmethod
+    def _is_safe(frame: Any) -> bool:
+        """No signal is handled between the end of a `with` block and its `__exit__`, though that is
+        traced as one more line; and what is raised in `__del__` goes nowhere."""
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        return line.strip().startswith("with ") or frame.f_code.co_name in ("__del__", "forget")
+
+
+def _interrupted(work: Callable[..., object], moment: int, *arguments: object) -> bool:
+    before = sys.gettrace()
+    sys.settrace(_Interrupter(moment))
+    try:
+        work(*arguments)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+WORK = {
+    "call": [reply(200, completed())],
+    "broken": [drop(b"HTTP/1.1 200 OK\r\ncontent-le")],
+    "retried": [reply(503, {}, retry_after="0"), reply(200, completed())],
+    "stream": [stream(delta("a"), delta("b"), DONE)],
+    "left": [stream(delta("a"), delta("b"), DONE)],
+}
+
+
+# A connection that was interrupted while it changed hands is closed by the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", list(WORK))
+def test_ctrl_c_on_any_line_costs_no_slot(faults: FaultServer, kind: str) -> None:
+    """With a single connection, and the program going on after each."""
+    nexusai.config.max_connections = 1
+    seen: Counter[str] = Counter()
+
+    def act(request: Seen) -> Act:
+        if int(request.headers["content-length"]) > len(request.body):
+            return drop()  # it was interrupted while it was sent
+        if request.json["input"]["prompt"] == "alive?":
+            return reply(200, completed("alive"))
+        attempts = request.headers["idempotency-key"]
+        seen[attempts] += 1
+        return WORK[kind][seen[attempts] - 1]
+
+    faults.chooses = act
+    moment = 1
+    while True:
+        with nexusai.NexusAIClient("k", faults.base_url, timeout=5, max_retries=1) as client:
+            assert client.text.generate("alive?").text == "alive"
+            if not _interrupted(_use, moment, client, kind):
+                break
+            assert client.text.generate("alive?").text == "alive", f"after line {moment}"
+        moment += 1
+    assert moment > 100
+
+
+def _use(client: nexusai.NexusAIClient, kind: str) -> None:
+    if kind == "left":
+        for _ in client.text.stream("hi"):
+            break
+    elif kind == "stream":
+        client.text.stream("hi").read()
+    elif kind == "broken":
+        with suppress(errors.NetworkError):
+            client.with_options(max_retries=0).text.generate("hi")
+    else:
+        client.text.generate("hi")

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from typing import Optional, Tuple
 
-from nexusai._internal._runtime import AsyncLock
+from nexusai._internal._runtime import AsyncLock, renewed_in_children
 from nexusai.aio._internal._client import AsyncInternalClient
 from nexusai.config import config
 
-_lock = AsyncLock()
-_current: Optional[Tuple[int, AsyncInternalClient]] = None
+
+class _AsyncDefault:
+    """The one of this process. A forked child goes on with its parent's, on connections of its own."""
+
+    def __init__(self) -> None:
+        self._current: Optional[Tuple[int, AsyncInternalClient]] = None
+        self.renew()
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        self._lock = AsyncLock()
+
+    def client(self) -> AsyncInternalClient:
+        with self._lock:
+            if self._current is None or self._current[0] != config.generation:
+                self._current = (config.generation, AsyncInternalClient())
+            return self._current[1]
+
+
+_default = _AsyncDefault()
 
 
 def default_internal_client() -> AsyncInternalClient:
@@ -18,8 +36,4 @@ def default_internal_client() -> AsyncInternalClient:
     Raises:
         AuthenticationError: there is no usable API key.
     """
-    global _current  # noqa: PLW0603 - being one per process is its purpose
-    with _lock:
-        if _current is None or _current[0] != config.generation:
-            _current = (config.generation, AsyncInternalClient())
-        return _current[1]
+    return _default.client()

@@ -44,12 +44,13 @@ class Call(NamedTuple):
 class AsyncExchange:
     """One attempt: a request, its answer, and the slot that both use."""
 
+    _pool: Optional[AsyncPool] = None
+
     def __init__(self, pools: AsyncPools, call: Call, secret: str, *, streaming: bool) -> None:
         self._pools = pools
         self._call = call
         self._secret = secret
         self._streaming = streaming
-        self._pool: Optional[AsyncPool] = None
         self._transport: Optional[AsyncTransport] = None
         self._response: Optional[AsyncResponse] = None
         self._answer: Optional[Answer] = None
@@ -85,7 +86,7 @@ class AsyncExchange:
         call = self._call
         limit = min(call.deadline, call.clock.monotonic() + call.timeout)
         self._pool = self._pools.current()
-        self._transport = await self._pool.take(limit)
+        self._transport = await self._pool.take(id(self), limit)
         body = call.body
         paced = self._streaming or isinstance(body, AsyncUpload)  # lasts as long as bytes are moving
         deadline = call.deadline if paced else limit
@@ -157,18 +158,30 @@ class AsyncExchange:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def aclose(self) -> None:
-        """Give the slot back; its connection too, if the answer was read to its end."""
-        pool, transport, response = self._pool, self._transport, self._response
-        self._pool = self._transport = None
-        if pool is None or transport is None:
+        """Give the slot back; its connection too, if the answer was read to its end.
+
+        Where it was interrupted, closing again does the rest.
+        """
+        pool = self._pool
+        if pool is None:
             return
+        transport, self._transport = self._transport, None
         try:
-            if self._blocks is not None:
-                await async_finish(self._blocks.aclose)
-            if response is not None and not self._complete:
-                await async_finish(response.aclose)
+            if transport is not None and not self._complete:
+                await self._cut_short()
         finally:  # whatever closing a broken connection raises, its slot is not lost
-            await pool.give(transport, reusable=self._complete)
+            await pool.give(id(self), transport, reusable=self._complete)
+            self._pool = None
+
+    async def _cut_short(self) -> None:
+        if self._blocks is not None:
+            await async_finish(self._blocks.aclose)
+        if self._response is not None:
+            await async_finish(self._response.aclose)
+
+    def __del__(self) -> None:
+        if self._pool is not None:
+            self._pool.forget(id(self))
 
     async def excerpt(self) -> bytes:
         """The start of a body that is not what was asked for, if it comes at once."""
