@@ -58,10 +58,17 @@ class Cache:
         self.directory = None if directory is None else os.path.abspath(os.fspath(directory))
         self.max_bytes = int(max_bytes)
         self.lifetime = float(lifetime)
+        from nexusai._internal._runtime import renewed_in_children
+
         self._store = self._new_store()
-        self._lock = Lock()
+        self._renew()
+        renewed_in_children(self)
         self._hits = self._misses = 0
         self._has_complained = False
+
+    def _renew(self) -> None:
+        """This is a new process: nobody in it holds the lock."""
+        self._lock = Lock()
 
     @property
     def blocks(self) -> bool:

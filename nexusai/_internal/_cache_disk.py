@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Callable, Iterator, List, Optional, Tuple
 
+from nexusai._internal._runtime import renewed_in_children
+
 FILE = "nexusai-answers-1.sqlite3"
 _BUSY_TIMEOUT = 0.5
 """Seconds to wait for another process: an answer that is not kept is better than a call that waits."""
@@ -48,9 +50,14 @@ class DiskStore:
         self._max_bytes = max_bytes
         self._lifetime = lifetime
         self._clock = clock
-        self._lock = Lock()
+        self._renew()
+        renewed_in_children(self)
         self._connection: Optional[sqlite3.Connection] = None
         self._process = 0
+
+    def _renew(self) -> None:
+        """This is a new process: nobody in it holds the lock."""
+        self._lock = Lock()
 
     def get(self, key: str) -> Optional[bytes]:
         """What was put there, while it lives. What was damaged since is not there."""

@@ -6,6 +6,8 @@ import time
 from threading import Lock
 from typing import Callable, Optional, Tuple
 
+from nexusai._internal._runtime import renewed_in_children
+
 
 class MemoryStore:
     """Keeps bytes in this process; what was not read for longest makes room.
@@ -23,8 +25,13 @@ class MemoryStore:
                 'One in a directory, `Cache("…")`, needs nothing.'
             ) from error
         self._max_bytes = max_bytes
-        self._lock = Lock()
+        self._renew()
+        renewed_in_children(self)
         self._values: TTLCache[str, bytes] = TTLCache(max_bytes, lifetime, clock, len)
+
+    def _renew(self) -> None:
+        """This is a new process: nobody in it holds the lock."""
+        self._lock = Lock()
 
     def get(self, key: str) -> Optional[bytes]:
         """What was put there, while it lives."""

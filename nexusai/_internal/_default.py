@@ -16,10 +16,10 @@ class _AsyncDefault:
 
     def __init__(self) -> None:
         self._current: Optional[Tuple[int, InternalClient]] = None
-        self.renew()
+        self._renew()
         renewed_in_children(self)
 
-    def renew(self) -> None:
+    def _renew(self) -> None:
         self._lock = Lock()
 
     def client(self) -> InternalClient:

@@ -12,7 +12,6 @@ from typing import Any, Callable, Deque, List, Optional, Set, Tuple
 from nexusai._internal._runtime import (
     Event,
     Lock,
-    drop,
     finish,
     renewed_in_children,
     scope,
@@ -38,7 +37,6 @@ class Pool:
         self._waiting: Deque[Tuple[Event, int]] = deque()
         self._lock = Lock()
         self._closed = False
-        weakref.finalize(self, _drop_all, self._free)
 
     def take(self, key: int, deadline: float) -> Transport:
         """A transport that nobody else uses, by `deadline` on the monotonic clock.
@@ -82,7 +80,7 @@ class Pool:
         """This is a forked child: the connections are the parent's, and who held the lock is not here."""
         self._lock = Lock()
         self._closed = True
-        _drop_all(self._free)
+        self._free.clear()
 
     def _enter(self, key: int) -> Optional[Event]:
         """Take a place, or a place in the line."""
@@ -129,11 +127,6 @@ class Pool:
             self._leave(key)  # it may have come at the very moment of giving up
 
 
-def _drop_all(transports: List[AnyTransport]) -> None:
-    while transports:
-        drop(transports.pop())
-
-
 class Pools:
     """One pool for each event loop that the client is used on, and for each process.
 
@@ -164,7 +157,7 @@ class Pools:
             self._pools.clear()
         pool.close()
 
-    def renew(self) -> None:
+    def _renew(self) -> None:
         """This is a forked child."""
         self._lock = Lock()
         pools, self._pools = list(self._pools.values()), weakref.WeakKeyDictionary()

@@ -108,10 +108,10 @@ class RetryBudget:
         self._left = RETRY_BUDGET
         self._calls = 0
         self._counted = time.monotonic()
-        self.renew()
+        self._renew()
         renewed_in_children(self)
 
-    def renew(self) -> None:
+    def _renew(self) -> None:
         """This is a new process."""
         self._lock = Lock()
 

@@ -12,7 +12,6 @@ import time
 import weakref
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from contextlib import suppress
 from contextvars import copy_context
 from typing import (
     Any,
@@ -163,7 +162,7 @@ _OF_EACH_PROCESS: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def renewed_in_children(thing: Any) -> None:
-    """Have `thing.renew()` called in every forked child, before anything else runs there.
+    """Have `thing._renew()` called in every forked child, before anything else runs there.
 
     A lock that another thread held at that moment would be held there for ever.
     """
@@ -198,21 +197,11 @@ def _in_child() -> None:
     global _PROCESS  # noqa: PLW0603 - it is another one now
     _PROCESS = _Process()
     for thing in list(_OF_EACH_PROCESS):
-        thing.renew()
+        thing._renew()
 
 
 if sys.platform != "win32":  # where nothing forks
     os.register_at_fork(after_in_child=_in_child)
-
-
-def async_drop(transport: Any) -> None:
-    """Let go of a connection, where nothing can be awaited: its loop is gone, or closes it itself."""
-
-
-def drop(transport: Any) -> None:
-    """Close a connection that nobody will ever use, whatever comes of it."""
-    with suppress(Exception):
-        transport.close()
 
 
 async def async_each(

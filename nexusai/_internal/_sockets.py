@@ -13,6 +13,7 @@ import threading
 from contextlib import suppress
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
+from nexusai._internal._runtime import renewed_in_children
 from nexusai._internal._transport import Url
 
 TimedOut = (TimeoutError, socket.timeout)
@@ -33,20 +34,34 @@ Patience = Callable[[], float]
 """How many seconds the next write may take, asked before each."""
 _EARLY_BYTES = 64 * 1024
 
-_contexts: Dict[Tuple[Optional[str], Optional[str]], Any] = {}
-_contexts_lock = threading.Lock()
+
+class _Contexts:
+    """By what they trust. Building one costs more than a hundred requests."""
+
+    def __init__(self) -> None:
+        self._made: Dict[Tuple[Optional[str], Optional[str]], Any] = {}
+        self._renew()
+        renewed_in_children(self)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+
+    def get(self, file: Optional[str], directory: Optional[str]) -> Any:
+        with self._lock:
+            if (file, directory) not in self._made:
+                self._made[file, directory] = _new_context(file, directory)
+            return self._made[file, directory]
+
+
+_contexts = _Contexts()
 
 
 def tls_context() -> Any:
-    """One context for all connections: building it costs more than a hundred requests.
+    """One context for all connections.
 
     It trusts `SSL_CERT_FILE` or `SSL_CERT_DIR` where they are set, else the certificates of certifi.
     """
-    trusted = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    with _contexts_lock:
-        if trusted not in _contexts:
-            _contexts[trusted] = _new_context(*trusted)
-        return _contexts[trusted]
+    return _contexts.get(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
 def _new_context(file: Optional[str], directory: Optional[str]) -> Any:
@@ -106,6 +121,9 @@ class Socket:
     def close(self) -> None:
         """Close the connection."""
         self._sock.close()
+
+    def __del__(self) -> None:
+        self._sock.close()  # of a client that nobody has closed: without a warning
 
 
 class AsyncSocket:

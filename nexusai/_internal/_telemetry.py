@@ -22,6 +22,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
+from nexusai._internal._runtime import renewed_in_children
 from nexusai._internal._transport import Url, parse_url
 from nexusai.constants import MAX_TELEMETRY_CONTENT_BYTES
 from nexusai.models import Result, SearchResponse, SearchResult, SessionResponse, Task
@@ -119,6 +120,11 @@ class Tasks:
     def __init__(self, size: int = 4096) -> None:
         self._begun: OrderedDict[str, Begun] = OrderedDict()
         self._size = size
+        self._renew()
+        renewed_in_children(self)
+
+    def _renew(self) -> None:
+        """This is a new process: nobody in it holds the lock."""
         self._lock = threading.Lock()
 
     def put(self, task_id: str, begun: Begun) -> None:

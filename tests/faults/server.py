@@ -188,7 +188,6 @@ class FaultServer:
         finally:
             sock.close()
 
-
     def _next_act(self, seen: Seen) -> Act:
         if self.chooses is not None:
             return self.chooses(seen)

@@ -14,10 +14,10 @@ class _AsyncDefault:
 
     def __init__(self) -> None:
         self._current: Optional[Tuple[int, AsyncInternalClient]] = None
-        self.renew()
+        self._renew()
         renewed_in_children(self)
 
-    def renew(self) -> None:
+    def _renew(self) -> None:
         self._lock = AsyncLock()
 
     def client(self) -> AsyncInternalClient:

@@ -10,7 +10,6 @@ from typing import Any, Callable, Deque, List, Optional, Set, Tuple
 from nexusai._internal._runtime import (
     AsyncEvent,
     AsyncLock,
-    async_drop,
     async_finish,
     async_scope,
     renewed_in_children,
@@ -36,7 +35,6 @@ class AsyncPool:
         self._waiting: Deque[Tuple[AsyncEvent, int]] = deque()
         self._lock = AsyncLock()
         self._closed = False
-        weakref.finalize(self, _drop_all, self._free)
 
     async def take(self, key: int, deadline: float) -> AsyncTransport:
         """A transport that nobody else uses, by `deadline` on the monotonic clock.
@@ -80,7 +78,7 @@ class AsyncPool:
         """This is a forked child: the connections are the parent's, and who held the lock is not here."""
         self._lock = AsyncLock()
         self._closed = True
-        _drop_all(self._free)
+        self._free.clear()
 
     def _enter(self, key: int) -> Optional[AsyncEvent]:
         """Take a place, or a place in the line."""
@@ -127,11 +125,6 @@ class AsyncPool:
             self._leave(key)  # it may have come at the very moment of giving up
 
 
-def _drop_all(transports: List[AsyncAnyTransport]) -> None:
-    while transports:
-        async_drop(transports.pop())
-
-
 class AsyncPools:
     """One pool for each event loop that the client is used on, and for each process.
 
@@ -162,7 +155,7 @@ class AsyncPools:
             self._pools.clear()
         await pool.aclose()
 
-    def renew(self) -> None:
+    def _renew(self) -> None:
         """This is a forked child."""
         self._lock = AsyncLock()
         pools, self._pools = list(self._pools.values()), weakref.WeakKeyDictionary()
