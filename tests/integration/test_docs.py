@@ -46,9 +46,16 @@ def run(command: list[str], platform: ServerProcess, cwd: Path) -> str:
 
 @pytest.mark.parametrize("code", snippets("python"))
 def test_snippets_run(code: str, platform: ServerProcess, tmp_path: Path) -> None:
-    """As they stand; `nxs_…` and addresses in them become those of the platform under test."""
+    """As they stand; `nxs_…` and addresses in them become those of the platform under test.
+
+    What holds tests is given to pytest.
+    """
     code = code.replace("nxs_…", platform.key).replace("http://localhost:8000/api/v1", platform.url)
-    assert platform.key not in run([sys.executable, "-W", "error", "-c", code], platform, tmp_path)
+    command = [sys.executable, "-W", "error", "-c", code]
+    if "def test_" in code:
+        (tmp_path / "test_snippet.py").write_text(code, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-W", "error"]
+    assert platform.key not in run(command, platform, tmp_path)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])

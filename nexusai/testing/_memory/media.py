@@ -14,7 +14,25 @@ from typing import List, Optional
 _RATE = 8000
 _SECONDS_PER_CHARACTER = 0.06
 _CJK = re.compile(r"[\u3400-\u9fff]{2,}")
-_WORD = re.compile(r"[^\W\d_\u3400-\u9fff]{4,}|\d+")
+_WORD = re.compile(r"[^\W\d_\u3400-\u9fff]{3,}|\d+")
+_COMMON = frozenset(
+    {"and", "are", "but", "can", "does", "for", "from", "has", "how", "its", "not", "that", "the"}
+)
+_COMMON |= {
+    "there",
+    "they",
+    "this",
+    "was",
+    "what",
+    "when",
+    "where",
+    "which",
+    "who",
+    "will",
+    "with",
+    "you",
+    "your",
+}
 
 
 def png(width: int, height: int, words: str = "") -> bytes:
@@ -57,8 +75,9 @@ def seconds_of(content: bytes) -> Optional[float]:
 
 
 def terms(text: str) -> List[str]:
-    """The words of a text that are long enough to mean something; of Chinese, its pairs of characters."""
-    found = [word.lower() for word in _WORD.findall(text)]
+    """The words of a text that mean something, without a plural's s; of Chinese, its pairs of characters."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    found = [word.rstrip("s") if len(word) > 3 else word for word in words if word not in _COMMON]
     for run in _CJK.findall(text):
         found += [run[start : start + 2] for start in range(len(run) - 1)]
     return found

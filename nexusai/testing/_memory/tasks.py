@@ -72,6 +72,8 @@ class Task:
             body["started_at"] = self.created_at
         if self.has_ended:
             body["finished_at"] = now
+        if status == "completed" and (self._making.statuses or self.type == "document_processing"):
+            progress = 100
         if progress is not None:
             body["progress"] = progress
         if status == "completed":
