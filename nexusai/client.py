@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple, Union
 
 from nexusai._internal import _bodies, _responses
 from nexusai._internal._client import InternalClient
@@ -37,6 +37,9 @@ class NexusAIClient:
 
     What is left out comes from `nexusai.config`: see there for the environment variables. All times
     are in seconds.
+
+    A client can be pickled, without its key, which is then found where it is unpickled: in `nexusai.config`,
+    the environment or `.env`. One with `http_client`, hooks or `default_headers` cannot.
 
     Args:
         api_key: starts with `nxs_`.
@@ -222,6 +225,16 @@ class NexusAIClient:
         client._internal_client = internal
         client._platform = None
         return client
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # Without the key, which is found anew where it is unpickled; without what `local()` has started.
+        return self._over, (self._internal_client,)
+
+    def __copy__(self) -> NexusAIClient:
+        return self._over(self._internal_client.with_options())
+
+    def __deepcopy__(self, memo: Any) -> NexusAIClient:
+        return self._over(self._internal_client.with_options())
 
     def warmup(self) -> None:
         """Import what the first call would, and open a connection.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple, Union
 
 from nexusai._internal import _bodies, _responses
 from nexusai._internal._observing import OnRequest, OnResponse
@@ -35,6 +35,9 @@ class AsyncNexusAIClient:
 
     What is left out comes from `nexusai.config`: see there for the environment variables. All times
     are in seconds.
+
+    A client can be pickled, without its key, which is then found where it is unpickled: in `nexusai.config`,
+    the environment or `.env`. One with `http_client`, hooks or `default_headers` cannot.
 
     Args:
         api_key: starts with `nxs_`.
@@ -220,6 +223,16 @@ class AsyncNexusAIClient:
         client._internal_client = internal
         client._platform = None
         return client
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # Without the key, which is found anew where it is unpickled; without what `local()` has started.
+        return self._over, (self._internal_client,)
+
+    def __copy__(self) -> AsyncNexusAIClient:
+        return self._over(self._internal_client.with_options())
+
+    def __deepcopy__(self, memo: Any) -> AsyncNexusAIClient:
+        return self._over(self._internal_client.with_options())
 
     async def warmup(self) -> None:
         """Import what the first call would, and open a connection.

@@ -7,12 +7,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final, Iterator, Mapping, Optional
 
-from pydantic import PrivateAttr
-
 from nexusai import error as errors
 from nexusai._internal import _bodies, _responses
 from nexusai._internal._client import InternalClient
 from nexusai._internal._default import default_internal_client
+from nexusai._internal._media import Bound
 from nexusai._internal._poller import TaskPoller
 from nexusai._internal._resource import Resource
 from nexusai._internal._streaming import TextStream
@@ -20,7 +19,7 @@ from nexusai.models import Message, Page, SessionModel, SessionResponse, Task, T
 from nexusai.types import JSONObject
 
 
-class Session(SessionModel):
+class Session(Bound, SessionModel):
     """A conversation: what is said in it is remembered.
 
         with client.sessions.create(agent_config={"system_prompt": "Answer briefly."}) as session:
@@ -29,8 +28,6 @@ class Session(SessionModel):
 
     Leaving the `with` deletes it; without one, it stays until `delete()`.
     """
-
-    _client: InternalClient = PrivateAttr()
 
     @classmethod
     def of(cls, session: SessionModel, client: InternalClient) -> Session:
@@ -119,7 +116,7 @@ class Session(SessionModel):
     def _alive(self) -> InternalClient:
         if not self.is_active:
             raise errors.NotFoundError(f"The session {self.session_id} was deleted: create another one.")
-        return self._client
+        return self._source()
 
     def _path(self, *more: str) -> str:
         return _bodies.path("sessions", self.session_id, *more)

@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 from nexusai._internal import _bodies, _responses
 from nexusai._internal._client import InternalClient
 from nexusai._internal._default import default_internal_client
-from nexusai._internal._media import bound
+from nexusai._internal._media import Bound, bound
 from nexusai._internal._poller import OnProgress, TaskPoller
 from nexusai._internal._resource import Resource
 from nexusai.models import Page, Task
@@ -19,13 +19,13 @@ from nexusai.models import Page, Task
 T = TypeVar("T")
 
 
-class TaskHandle(Task, Generic[T]):
+class TaskHandle(Bound, Task, Generic[T]):
     """A task that can be waited for, looked at again, and cancelled.
 
-    Its fields are those of the task as it stood when it was last looked at.
+    Its fields are those of the task as it stood when it was last looked at. It can be pickled, without the
+    API key: where it is unpickled, it needs one in `nexusai.config` or the environment.
     """
 
-    _client: InternalClient = PrivateAttr()
     _output_model: Optional[Type[Any]] = PrivateAttr(default=None)
 
     @classmethod
@@ -42,7 +42,7 @@ class TaskHandle(Task, Generic[T]):
     def refresh(self) -> TaskHandle[T]:
         """Ask how the task stands, bring the fields up to date, and return the handle itself."""
         path = _bodies.path("tasks", self.task_id)
-        self._take_over(self._client.fetch(Task, "GET", path))
+        self._take_over(self._source().fetch(Task, "GET", path))
         return self
 
     def wait(self, timeout: Optional[float] = None, on_progress: Optional[OnProgress] = None) -> T:
@@ -56,10 +56,10 @@ class TaskHandle(Task, Generic[T]):
             TaskTimeoutError: the task did not end in time; it goes on.
         """
         if not self.has_ended:
-            poller = TaskPoller(self._client, poll_timeout=timeout)
+            poller = TaskPoller(self._source(), poll_timeout=timeout)
             self._take_over(poller.wait(self.task_id, on_progress))
         model = self._output_model or _bound_output(self.task_type)
-        result: T = bound(_responses.read_output(self, model), self._client)
+        result: T = bound(_responses.read_output(self, model), self._source())
         return result
 
     def cancel(self) -> TaskHandle[T]:
@@ -69,7 +69,7 @@ class TaskHandle(Task, Generic[T]):
             ConflictError: the task has already ended.
         """
         path = _bodies.path("tasks", self.task_id, "cancel")
-        self._take_over(self._client.fetch(Task, "POST", path))
+        self._take_over(self._source().fetch(Task, "POST", path))
         return self
 
     def _take_over(self, task: Task) -> None:

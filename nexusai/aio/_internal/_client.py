@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, List, Mapping, Optional, Type
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, List, Mapping, Optional, Tuple, Type
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from nexusai.cache import Cache
 
 _FOREVER = float("inf")
+_NOT_PORTABLE = {
+    "http_client": "its connections are of this process",
+    "on_request": "its hooks are of this process",
+    "on_response": "its hooks are of this process",
+    "default_headers": "any of them may be a secret",
+}
 _AGENT = f"nexus-ai-python/{__version__}"
 _PLAIN = [(b"user-agent", _AGENT.encode("ascii")), (b"accept-encoding", b"identity")]
 """The headers of a request to somebody else."""
@@ -145,6 +151,31 @@ class AsyncInternalClient:
     def redacted(self, content: bytes) -> bytes:
         """`content` without the key, which a platform may have quoted."""
         return _responses.redacted(content, self._api_key)
+
+    @property
+    def portable(self) -> Dict[str, Any]:
+        """The arguments that make another client like this one in another process: all but the key.
+
+        Raises:
+            TypeError: there are some that cannot, or must not, go there.
+        """
+        for name, why in _NOT_PORTABLE.items():
+            if self._options[name]:
+                raise TypeError(
+                    f"A client with `{name}` cannot be pickled: {why}. Make a client where it is needed."
+                )
+        return {
+            name: value for name, value in self._options.items() if name != "api_key" and value is not None
+        }
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _unpickled, (type(self), self.portable)
+
+    def __copy__(self) -> AsyncInternalClient:
+        return self.with_options()
+
+    def __deepcopy__(self, memo: Any) -> AsyncInternalClient:
+        return self.with_options()  # not by way of a pickle, which has no key
 
     def with_options(self, **changes: Any) -> AsyncInternalClient:
         """A client that differs in these arguments, on the same connections where it can."""
@@ -421,6 +452,23 @@ class AsyncInternalClient:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._pools.aclose()
+
+
+def _unpickled(cls: Type[AsyncInternalClient], options: Dict[str, Any]) -> AsyncInternalClient:
+    try:
+        return cls(**options)
+    except errors.AuthenticationError as error:
+        error.message += " A client is pickled without its key, and needs one where it is unpickled."
+        raise
+
+
+@lru_cache(maxsize=8)
+def client_like(options: Tuple[Tuple[str, Any], ...], generation: int) -> AsyncInternalClient:
+    """The client of results that were unpickled here: one for all that came from the same client.
+
+    `generation` is that of `nexusai.config`, which has the key.
+    """
+    return _unpickled(AsyncInternalClient, dict(options))
 
 
 class _AsyncElsewhere:

@@ -6,29 +6,57 @@ import base64
 import binascii
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, TypeVar, Union
+from typing import Any, Dict, List, Optional, Tuple, TypeVar, Union
 from urllib.parse import unquote_to_bytes
 
 from pydantic import PrivateAttr
 
 from nexusai._internal._runtime import async_in_thread
-from nexusai.aio._internal._client import AsyncInternalClient
+from nexusai.aio._internal._client import AsyncInternalClient, client_like
+from nexusai.config import config
 from nexusai.error import InvalidResponseError
 from nexusai.models import Result
 
 T = TypeVar("T")
 
 
-class AsyncMedia(Result):
-    """A result that has content: `read()` it, or `save()` it."""
+class AsyncBound(Result):
+    """A result that can ask the platform for more.
+
+    It can be pickled, without a key; unpickled, it asks with a client like the one that it came from,
+    whose key is found as any client's is.
+    """
 
     _client: Optional[AsyncInternalClient] = PrivateAttr(default=None)
+    _settings: Optional[Tuple[Tuple[str, Any], ...]] = PrivateAttr(default=None)
 
     def __getstate__(self) -> Dict[Any, Any]:
-        # Connections cannot be pickled; what was fetched with them can.
         state = super().__getstate__()
-        private = {**(state["__pydantic_private__"] or {}), "_client": None}
+        settings = self._settings if self._client is None else _settings_of(self._client)
+        private = {**(state["__pydantic_private__"] or {}), "_client": None, "_settings": settings}
         return {**state, "__pydantic_private__": private}
+
+    def _source(self) -> AsyncInternalClient:
+        if self._client is None and self._settings is not None:
+            self._client = client_like(self._settings, config.generation)
+        if self._client is None:
+            raise RuntimeError(
+                "This result came from no client, or from one that cannot be pickled: there is nothing to "
+                "ask the platform with."
+            )
+        return self._client
+
+
+def _settings_of(client: AsyncInternalClient) -> Optional[Tuple[Tuple[str, Any], ...]]:
+    try:
+        options = client.portable
+    except TypeError:
+        return None
+    return tuple(sorted((name, value) for name, value in options.items() if name != "cache"))
+
+
+class AsyncMedia(AsyncBound):
+    """A result that has content: `read()` it, or `save()` it."""
 
     def _address(self) -> str:
         raise NotImplementedError
@@ -59,11 +87,6 @@ class AsyncMedia(Result):
             return await (await self._source().download_url(address)).save(path)
         content = _data_of(address)
         return await async_in_thread(lambda: _write(Path(path), content))
-
-    def _source(self) -> AsyncInternalClient:
-        if self._client is None:
-            raise RuntimeError("This result came from no client, so there is nothing to fetch it with.")
-        return self._client
 
 
 def bound(result: T, client: AsyncInternalClient) -> T:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, AsyncIterator, Final, Mapping, Optional
 
-from pydantic import PrivateAttr
-
 from nexusai import error as errors
 from nexusai._internal import _bodies, _responses
 from nexusai.aio._internal._client import AsyncInternalClient
 from nexusai.aio._internal._default import default_internal_client
+from nexusai.aio._internal._media import AsyncBound
 from nexusai.aio._internal._poller import AsyncTaskPoller
 from nexusai.aio._internal._resource import AsyncResource
 from nexusai.aio._internal._streaming import AsyncTextStream
@@ -18,7 +17,7 @@ from nexusai.models import Message, Page, SessionModel, SessionResponse, Task, T
 from nexusai.types import JSONObject
 
 
-class AsyncSession(SessionModel):
+class AsyncSession(AsyncBound, SessionModel):
     """A conversation: what is said in it is remembered.
 
         with client.sessions.create(agent_config={"system_prompt": "Answer briefly."}) as session:
@@ -27,8 +26,6 @@ class AsyncSession(SessionModel):
 
     Leaving the `with` deletes it; without one, it stays until `delete()`.
     """
-
-    _client: AsyncInternalClient = PrivateAttr()
 
     @classmethod
     def of(cls, session: SessionModel, client: AsyncInternalClient) -> AsyncSession:
@@ -117,7 +114,7 @@ class AsyncSession(SessionModel):
     def _alive(self) -> AsyncInternalClient:
         if not self.is_active:
             raise errors.NotFoundError(f"The session {self.session_id} was deleted: create another one.")
-        return self._client
+        return self._source()
 
     def _path(self, *more: str) -> str:
         return _bodies.path("sessions", self.session_id, *more)

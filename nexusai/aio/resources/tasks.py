@@ -9,7 +9,7 @@ from pydantic import PrivateAttr
 from nexusai._internal import _bodies, _responses
 from nexusai.aio._internal._client import AsyncInternalClient
 from nexusai.aio._internal._default import default_internal_client
-from nexusai.aio._internal._media import bound
+from nexusai.aio._internal._media import AsyncBound, bound
 from nexusai.aio._internal._poller import AsyncTaskPoller, OnProgress
 from nexusai.aio._internal._resource import AsyncResource
 from nexusai.models import Page, Task
@@ -17,13 +17,13 @@ from nexusai.models import Page, Task
 T = TypeVar("T")
 
 
-class AsyncTaskHandle(Task, Generic[T]):
+class AsyncTaskHandle(AsyncBound, Task, Generic[T]):
     """A task that can be waited for, looked at again, and cancelled.
 
-    Its fields are those of the task as it stood when it was last looked at.
+    Its fields are those of the task as it stood when it was last looked at. It can be pickled, without the
+    API key: where it is unpickled, it needs one in `nexusai.config` or the environment.
     """
 
-    _client: AsyncInternalClient = PrivateAttr()
     _output_model: Optional[Type[Any]] = PrivateAttr(default=None)
 
     @classmethod
@@ -40,7 +40,7 @@ class AsyncTaskHandle(Task, Generic[T]):
     async def refresh(self) -> AsyncTaskHandle[T]:
         """Ask how the task stands, bring the fields up to date, and return the handle itself."""
         path = _bodies.path("tasks", self.task_id)
-        self._take_over(await self._client.fetch(Task, "GET", path))
+        self._take_over(await self._source().fetch(Task, "GET", path))
         return self
 
     async def wait(self, timeout: Optional[float] = None, on_progress: Optional[OnProgress] = None) -> T:
@@ -54,10 +54,10 @@ class AsyncTaskHandle(Task, Generic[T]):
             TaskTimeoutError: the task did not end in time; it goes on.
         """
         if not self.has_ended:
-            poller = AsyncTaskPoller(self._client, poll_timeout=timeout)
+            poller = AsyncTaskPoller(self._source(), poll_timeout=timeout)
             self._take_over(await poller.wait(self.task_id, on_progress))
         model = self._output_model or _bound_output(self.task_type)
-        result: T = bound(_responses.read_output(self, model), self._client)
+        result: T = bound(_responses.read_output(self, model), self._source())
         return result
 
     async def cancel(self) -> AsyncTaskHandle[T]:
@@ -67,7 +67,7 @@ class AsyncTaskHandle(Task, Generic[T]):
             ConflictError: the task has already ended.
         """
         path = _bodies.path("tasks", self.task_id, "cancel")
-        self._take_over(await self._client.fetch(Task, "POST", path))
+        self._take_over(await self._source().fetch(Task, "POST", path))
         return self
 
     def _take_over(self, task: Task) -> None:
