@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
 from itertools import chain
+from math import ceil
 from queue import Empty, SimpleQueue
 from types import coroutine
 from typing import Any, Callable, Dict, Generator, Iterator, List, Mapping, Optional, Tuple
@@ -28,6 +29,7 @@ from pyreqwest.proxy import ProxyBuilder
 from nexusai._internal._transport import (
     CONNECT_TIMEOUT,
     KEEPALIVE_EXPIRY,
+    Header,
     Request,
     TransportError,
     Url,
@@ -42,9 +44,11 @@ _SILENCE = 60.0
 _AT_ONCE = 64 * 1024
 """So much of an answer that is taken whole comes together with its head."""
 _UNPACKED_AT_ONCE = 256 * 1024
-_MARGIN = 0.01
-"""Seconds by which the limit for the whole is later than that for connecting: which one it was, tells
-whether the request can have arrived."""
+_GRACE = 0.1
+"""Seconds for pyreqwest to tell that a limit was reached, before it is told by who waits.
+
+Its own limit for the whole is a hundredth later than that for connecting: which one it was, tells whether the
+request can have arrived."""
 
 _left_behind: List[Any] = []
 """Clients of the parent, in a forked child: they are never touched again, not even to be freed."""
@@ -125,14 +129,14 @@ class Engine:
 def prepared(engine: Engine, request: Request, blocks: Any) -> Any:
     """The request as pyreqwest wants it, up to its sending."""
     silence = _LONGEST if blocks is not None else engine.silence(request.idle)
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers]
+    headers = list(map(_as_text, request.headers))
     try:
         builder = engine.client(silence).request(request.method, _rust_url(request.url)).headers(headers)
     except (PyreqwestError, ValueError) as error:
         raise TransportError(f"local protocol error: {_cause(error)}", timed_out=False, sent=False) from error
     left = min(request.deadline - time.monotonic(), _LONGEST)
     if left < _LONGEST or blocks is not None:
-        builder = builder.timeout(timedelta(seconds=max(left, 0.001) + _MARGIN))
+        builder = builder.timeout(_hundredths(ceil(max(left, 0.0) * 100) + 1))
     if blocks is not None:
         builder = builder.body_stream(blocks)
     elif request.body is not None:
@@ -152,6 +156,17 @@ def closing(pending: Any) -> Any:
     return pending.__aexit__(None, None, None)
 
 
+@lru_cache(maxsize=256)
+def _as_text(header: Header) -> Tuple[str, str]:
+    return header[0].decode("latin-1"), header[1].decode("latin-1")
+
+
+@lru_cache(maxsize=64)
+def _hundredths(count: int) -> timedelta:
+    """So many hundredths of a second: most calls have the same limit."""
+    return timedelta(milliseconds=10 * count)
+
+
 @lru_cache(maxsize=64)
 def _rust_url(url: Url) -> Any:
     rust = RustUrl(str(url))
@@ -165,13 +180,13 @@ def headers_of(response: Any) -> Dict[str, str]:
     """The headers of an answer. One that cannot be read as ASCII counts as absent: no more is told of it."""
     found = response.headers
     try:
+        headers = dict(found.items())
+        if len(headers) == len(found):
+            return headers
         pairs = list(found.items())
     except ValueError:
         pairs = list(chain.from_iterable(_readable(found, name) for name in dict.fromkeys(found)))
-    headers = dict(pairs)
-    if len(headers) == len(pairs):
-        return headers
-    headers.clear()
+    headers = {}
     for name, value in pairs:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
@@ -427,7 +442,7 @@ class Waiter(_Patience):
     def _wait(self, step: str) -> None:
         while True:
             # Where pyreqwest keeps to the limits, it closes the connection, too: it goes first.
-            left = self.left() + (10 * _MARGIN if self.exact else 0.0)
+            left = self.left() + (_GRACE if self.exact else 0.0)
             if left <= 0:
                 raise _over(step)
             try:
