@@ -242,7 +242,7 @@ _ACTS_OF_LEAK = (
     lambda shape: reset(),
     lambda shape: _raw(b"{}", 503),
     _cut_short,
-    lambda shape: _raw(b"<html>", kind="text/html"),
+    lambda shape: _raw(b'{"detail": "no"}', 400),
 )
 
 ROWS: tuple[Row, ...] = (
@@ -856,10 +856,10 @@ ROWS: tuple[Row, ...] = (
     Row(
         "S40",
         "Ctrl-C in a call that waits: it ends at once, and quietly",
-        lambda shape, _: [hang()],
-        lambda it: it.report["interrupted"] and it.seconds < 2.5 and not it.noise,
+        lambda shape, _: [_good(shape), hang()],
+        lambda it: it.report["interrupted"] and it.seconds < 1.5 and not it.noise,
         action="interrupt",
-        argument=1.5,
+        argument=0.5,
         options=_ONCE,
     ),
 )

@@ -141,7 +141,7 @@ def verdict(row: Row, contender: Contender, colour: str) -> str:
     meeting = _meet(row, contender, colour)
     if row.good(meeting):
         return "yes"
-    told = f"{str(meeting.report)[:700]}, {len(meeting.requests)} requests {meeting.noise[-300:]}"
+    told = f"{str(meeting.report)[:700]}, {len(meeting.requests)} requests {meeting.noise[-1500:]}"
     print(f"  {row.id} {contender.name} {colour}: {told}", file=sys.stderr)
     return "no"
 

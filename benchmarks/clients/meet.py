@@ -5,6 +5,7 @@ is searched for the key.
 """
 
 import asyncio
+import faulthandler
 import gc
 import json
 import logging
@@ -19,6 +20,7 @@ import time
 import traceback
 
 NONCES = 20
+STUCK = 25
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -229,6 +231,8 @@ async def pickles(hand, client, report, argument):
 
 
 async def interrupt(hand, client, report, argument):
+    await hand.ask(client)
+    report["began"] = time.perf_counter()
     timer = threading.Timer(argument, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     await hand.ask(client)
@@ -326,6 +330,7 @@ def main():
     contender, colour, action, url, key, options, argument = sys.argv[1:]
     sdk = __import__("use_" + contender.replace("-", "_").replace("[", "_").replace("]", ""))
     report = {"text": "", "error": "", "sdk_error": False, "value_error": False, "interrupted": False}
+    faulthandler.dump_traceback_later(STUCK)  # so that whoever is stuck says where
     lines = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())
