@@ -70,15 +70,17 @@ def concurrent_calls(sdk, url, count):
         async def ask_all(width, each):
             await asyncio.gather(*(ask(each) for _ in range(width)))
 
-        await ask_all(max(WIDTHS), 1)
+        widths = [width for width in WIDTHS if width <= count]
+        for width in range(64, widths[-1] + 64, 64):  # not all connections at the same moment
+            await ask_all(width, 1)
         found = {}
-        for width in WIDTHS:
+        for width in widths:
             await ask_all(width, 1)
             before = clocks()
             await ask_all(width, count // width)
             cost = spent(before, count // width * width)
             found.update({f"cpu{width}": cost["cpu"], f"wall{width}": cost["wall"]})
-        return {**found, "growth": found[f"cpu{WIDTHS[-1]}"] / found[f"cpu{WIDTHS[0]}"]}
+        return {**found, "growth": found[f"cpu{widths[-1]}"] / found[f"cpu{widths[0]}"]}
 
     return asyncio.run(run())
 

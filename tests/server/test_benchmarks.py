@@ -29,7 +29,7 @@ class Here(Contender):
 OURS = Here("nexusai", "nexus-ai-sdk", "")
 RAW = Here("raw", "httptools", "")
 
-SMALL = {"import": 0, "cold": 0, "second": 2, "call": 2, "concurrent": 512, "stream1": 5, "stream64": 5}
+SMALL = {"import": 0, "cold": 0, "second": 2, "call": 2, "concurrent": 64, "stream1": 5, "stream64": 5}
 SMALL |= {"decode": 1, "embed": 1, "upload": 2, "download": 2, "verified": 2, "held": 50}
 
 
