@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple, Union
 
-from nexusai._internal import _bodies, _responses
+from nexusai._internal import _bodies
 from nexusai._internal._client import InternalClient
 from nexusai._internal._default import default_internal_client
 from nexusai._internal._observing import OnRequest, OnResponse
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nexusai.resources.sessions import SessionsResource
     from nexusai.resources.tasks import TasksResource
     from nexusai.resources.text import TextResource
+    from nexusai.types import Fallbacks
 
 
 class NexusAIClient:
@@ -202,17 +203,19 @@ class NexusAIClient:
         provider: Optional[str] = None,
         model: Optional[str] = None,
         config: Optional[Mapping[str, Any]] = None,
+        fallbacks: Optional[Fallbacks] = None,
     ) -> Task:
         """Run any kind of task, and return it once it has completed, with its `output`.
+
+        `fallbacks`, such as `[{"provider": …, "model": …}]`, are asked in turn where the one before
+        cannot answer; the task's `route` tells who did.
 
         Raises:
             TaskFailedError: it ended without one.
             TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
         """
         body = _bodies.invoke_body(task_type, input, provider=provider, model=model, config=config)
-        task = Resource(self._internal_client)._finished(body)
-        _responses.read_output(task)
-        return task
+        return Resource(self._internal_client)._completed(body, fallbacks)
 
     def with_options(self, **options: Any) -> NexusAIClient:
         """A client that differs in these arguments of the constructor, on the same connections."""

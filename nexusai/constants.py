@@ -31,6 +31,9 @@ MAX_RETRY_AFTER = 60.0
 MAX_TELEMETRY_CONTENT_BYTES = 32 * 1024
 """Of prompts and answers in an attribute of a span, where the program wants them there at all."""
 
+FALLBACK_PATIENCE = 2.0
+"""Seconds from the beginning of a call within which it may be tried again while there is a fallback left."""
+
 DEFAULT_CACHE_BYTES = 64 * 1024 * 1024
 DEFAULT_CACHE_LIFETIME = 3600.0
 """Seconds. Long enough for a run, short enough for a list of models."""

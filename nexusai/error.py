@@ -28,7 +28,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple, Type
 
 if TYPE_CHECKING:
-    from nexusai.models import Task
+    from nexusai.models import Route, Task
 
 __all__ = [
     "APIError",
@@ -87,7 +87,12 @@ class APIError(Exception):
         attempts: what became of each try of this call, in order.
         rate_limit: the caller's limit, and what is left of it, where the answer tells.
         hint: what to do about it, where that can be said.
+        route: of a call with `fallbacks`, whom this is about.
+        fallback_errors: what became of those who were asked before, in order.
     """
+
+    route: Optional[Route] = None
+    fallback_errors: Tuple[APIError, ...] = ()
 
     is_retryable = False
     """Whether the same call may succeed later, with nothing changed."""

@@ -10,6 +10,7 @@ import base64
 import re
 import sys
 from array import array
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Callable, ClassVar, Dict, Generic, List, Optional, TypeVar
 
@@ -43,6 +44,7 @@ __all__ = [
     "ModelInfo",
     "Page",
     "Result",
+    "Route",
     "SearchResponse",
     "SearchResult",
     "SessionModel",
@@ -81,11 +83,26 @@ class Model(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", protected_namespaces=(), defer_build=True)
 
 
+@dataclass(frozen=True)
+class Route:
+    """One of those whom a call with `fallbacks` may ask.
+
+    Attributes:
+        index: 0 is whom the call itself names, 1 its first fallback.
+        provider: as it was asked for, like `model`; None where the platform chooses.
+    """
+
+    index: int
+    provider: Optional[str]
+    model: Optional[str]
+
+
 class Result(Model):
     """The base of what a call returns as a whole."""
 
     _request_id: Optional[str] = PrivateAttr(default=None)
     _from_cache: bool = PrivateAttr(default=False)
+    _route: Optional[Route] = PrivateAttr(default=None)
 
     @property
     def request_id(self) -> Optional[str]:
@@ -96,6 +113,11 @@ class Result(Model):
     def from_cache(self) -> bool:
         """Whether the client's cache had it, and nothing was sent; the request id is then the first one's."""
         return self._from_cache
+
+    @property
+    def route(self) -> Optional[Route]:
+        """Who answered, of those that a call with `fallbacks` named; None where it had none."""
+        return self._route
 
 
 class Usage(Model):

@@ -30,6 +30,14 @@ class MessageParam(TypedDict):
     content: str
 
 
+class Fallback(TypedDict, total=False):
+    """Who is asked where another cannot answer: a provider, a model, or both."""
+
+    provider: str
+    model: str
+
+
+Fallbacks = Sequence[Union[Fallback, Mapping[str, str]]]
 Messages = Sequence[Union[MessageParam, Mapping[str, Any]]]
 JSONObject = Dict[str, Any]
 JSONArray = List[Any]

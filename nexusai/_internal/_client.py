@@ -255,6 +255,7 @@ class InternalClient:
         params: Optional[Mapping[str, Any]] = None,
         timeout: Optional[float] = None,
         deadline: Optional[float] = None,
+        retry_until: float = _FOREVER,
     ) -> Answer:
         """Call an endpoint, trying again where that is safe, and return its whole answer.
 
@@ -265,7 +266,7 @@ class InternalClient:
         """
         call = self.call(method, path, json, headers=headers, params=params, timeout=timeout)
         if deadline is not None:
-            call = call._replace(deadline=deadline)
+            call = call._replace(deadline=deadline, retry_until=retry_until)
         if self.telemetry is None:
             return (self.open(call)).answer
         with self.telemetry.operation(method, path, json):
@@ -412,7 +413,7 @@ class InternalClient:
         if isinstance(call.body, Upload) and not call.body.repeatable:
             return None  # what was read of it is gone, and sending the rest would be another file
         delay = _retry.pause(failures, error.retry_after)
-        if delay is None or call.clock.monotonic() + delay >= call.deadline:
+        if delay is None or call.clock.monotonic() + delay >= min(call.deadline, call.retry_until):
             return None
         # A limit says when to come back, so coming back is no storm.
         if error.status_code != 429 and not self._budget.spend():

@@ -26,7 +26,8 @@ _LAST_MOMENT = 0.1
 class Call(NamedTuple):
     """What stays the same over the attempts of a call.
 
-    `timeout` (seconds) bounds an attempt; `deadline`, on `clock`, the whole.
+    `timeout` (seconds) bounds an attempt; `deadline`, on `clock`, the whole. After
+    `retry_until`, on `clock` too, it is not tried again.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Call(NamedTuple):
     deadline: float
     total_timeout: Optional[float]
     clock: Clock = CLOCK
+    retry_until: float = float("inf")
 
     def __repr__(self) -> str:
         # As it stands in tracebacks with locals: without the key, and without what is private.

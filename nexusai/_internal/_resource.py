@@ -7,10 +7,13 @@ from __future__ import annotations
 from typing import Any, Callable, Optional, Type, Union
 
 from nexusai._internal import _bodies, _responses
+from nexusai._internal._choices import Limits
 from nexusai._internal._client import InternalClient
 from nexusai._internal._poller import OnProgress, TaskPoller
 from nexusai.models import Task
-from nexusai.types import JSONObject
+from nexusai.types import Fallbacks, JSONObject
+
+_FOREVER = float("inf")
 
 
 class Resource:
@@ -36,11 +39,37 @@ class Resource:
         body: JSONObject,
         output: Optional[Type[Any]] = None,
         on_progress: Optional[OnProgress] = None,
+        fallbacks: Optional[Fallbacks] = None,
     ) -> Any:
         """Invoke, wait for the end however the platform answers, and return the result."""
-        return _responses.read_output(self._finished(body, on_progress), output)
 
-    def _finished(self, body: JSONObject, on_progress: Optional[OnProgress] = None) -> Task:
+        def ask(body: JSONObject, limits: Optional[Limits] = None) -> Any:
+            return _responses.read_output(self._finished(body, on_progress, limits), output)
+
+        return self._in_turn(ask, body, fallbacks)
+
+    def _completed(self, body: JSONObject, fallbacks: Optional[Fallbacks] = None) -> Task:
+        """Invoke, and return the task once it has completed."""
+
+        def ask(body: JSONObject, limits: Optional[Limits] = None) -> Task:
+            task = self._finished(body, None, limits)
+            _responses.read_output(task)
+            return task
+
+        task: Task = self._in_turn(ask, body, fallbacks)
+        return task
+
+    def _in_turn(self, ask: Any, body: JSONObject, fallbacks: Optional[Fallbacks]) -> Any:
+        if not fallbacks:
+            return ask(body)
+        from nexusai._internal._choices import Choices
+        from nexusai._internal._fallbacks import first_answer
+
+        return first_answer(self._client, Choices(body, fallbacks), ask)
+
+    def _finished(
+        self, body: JSONObject, on_progress: Optional[OnProgress] = None, limits: Optional[Limits] = None
+    ) -> Task:
         """Invoke, and return the task once it has ended.
 
         The platform is asked to answer in time for this client's `timeout`: work that takes longer
@@ -48,23 +77,25 @@ class Resource:
         """
         telemetry = self._client.telemetry
         if telemetry is None:
-            return self._invoked(body, on_progress)
+            return self._invoked(body, on_progress, limits)
         with telemetry.operation("POST", "/invoke", body) as operation:
-            task = self._invoked(body, on_progress)
+            task = self._invoked(body, on_progress, limits)
             operation.told(task)
             return task
 
-    def _invoked(self, body: JSONObject, on_progress: Optional[OnProgress]) -> Task:
+    def _invoked(self, body: JSONObject, on_progress: Optional[OnProgress], limits: Optional[Limits]) -> Task:
         client = self._client
-        deadline = client.deadline()
+        deadline, retry_until = limits or (client.deadline(), _FOREVER)
         if on_progress is not None:
-            task = self._submit(body, deadline)
+            task = self._submit(body, limits or Limits(deadline))
             if not task.has_ended:
                 task = self._poller(deadline=deadline).wait(task.task_id, on_progress)
             return task
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
-        task = client.fetch(Task, "POST", "/invoke", body, headers=headers, deadline=deadline)
+        task = client.fetch(
+            Task, "POST", "/invoke", body, headers=headers, deadline=deadline, retry_until=retry_until
+        )
         if task.has_ended:
             return task
         task, answer = self._poller(deadline=deadline).finish(task.task_id)
@@ -72,7 +103,10 @@ class Resource:
             client.kept.keep("POST", "/invoke", body, answer, task)
         return task
 
-    def _submit(self, body: JSONObject, deadline: Optional[float] = None) -> Task:
+    def _submit(self, body: JSONObject, limits: Optional[Limits] = None) -> Task:
         """Invoke as a task, without waiting for its end."""
         headers = {"Prefer": "respond-async"}
-        return self._client.fetch(Task, "POST", "/invoke", body, headers=headers, deadline=deadline)
+        deadline, retry_until = limits or (None, _FOREVER)
+        return self._client.fetch(
+            Task, "POST", "/invoke", body, headers=headers, deadline=deadline, retry_until=retry_until
+        )

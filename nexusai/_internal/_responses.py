@@ -121,7 +121,7 @@ def read_output(task: Task, model: Optional[Type[R]] = None) -> Any:
             response_body=task.output,
             request_id=task.request_id,
         ) from error
-    result._request_id, result._from_cache = task.request_id, task.from_cache
+    result._request_id, result._from_cache, result._route = task.request_id, task.from_cache, task.route
     return result
 
 

@@ -17,7 +17,7 @@ from nexusai._internal._poller import TaskPoller
 from nexusai._internal._runtime import finish, following
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
-from nexusai.models import TaskFailure, TextResponse
+from nexusai.models import Route, TaskFailure, TextResponse
 from nexusai.types import JSONObject, TextChunk
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class StreamProcessor:
         """What the chunks told besides text: usage, finish reason, model."""
         self.ended = False
         """Whether the announced end has come."""
+        self.route: Optional[Route] = None
+        """Who answers, of those that a call with fallbacks named."""
 
     @property
     def task_id(self) -> Optional[str]:
@@ -166,7 +168,8 @@ class StreamProcessor:
         self._parts_at_failure = len(self.parts)
         client = self._client
         pause = self._pause()
-        out_of_time = pause is None or self._call.clock.monotonic() + pause >= self._call.deadline
+        until = self._call.deadline if self.parts else min(self._call.deadline, self._call.retry_until)
+        out_of_time = pause is None or self._call.clock.monotonic() + pause >= until
         if not client.resume_streams or self._failures > client.max_retries or out_of_time:
             raise trouble
         if self._watch is not None:
@@ -411,8 +414,13 @@ class TextStream:
     once.
     """
 
-    def __init__(self, client: InternalClient, call: Call) -> None:
-        self._processor = StreamProcessor(client, call)
+    def __init__(
+        self,
+        client: InternalClient,
+        call: Call,
+        processor: Optional[StreamProcessor] = None,
+    ) -> None:
+        self._processor = processor or StreamProcessor(client, call)
         # The generator must not refer to this object: what nobody refers to any more is closed at
         # once, without waiting for the garbage collector to find a cycle.
         self._chunks = self._processor.chunks()
@@ -467,7 +475,7 @@ class TextStream:
                 partial_text=self.text,
                 request_id=self.request_id,
             ) from error
-        result._request_id = self.request_id
+        result._request_id, result._route = self.request_id, self._processor.route
         return result
 
     def read(self) -> TextResponse:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple, Union
 
-from nexusai._internal import _bodies, _responses
+from nexusai._internal import _bodies
 from nexusai._internal._observing import OnRequest, OnResponse
 from nexusai._internal._runtime import async_in_thread
 from nexusai.aio._internal._client import AsyncInternalClient
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nexusai.aio.resources.tasks import AsyncTasksResource
     from nexusai.aio.resources.text import AsyncTextResource
     from nexusai.cache import Cache
+    from nexusai.types import Fallbacks
 
 
 class AsyncNexusAIClient:
@@ -200,17 +201,19 @@ class AsyncNexusAIClient:
         provider: Optional[str] = None,
         model: Optional[str] = None,
         config: Optional[Mapping[str, Any]] = None,
+        fallbacks: Optional[Fallbacks] = None,
     ) -> Task:
         """Run any kind of task, and return it once it has completed, with its `output`.
+
+        `fallbacks`, such as `[{"provider": …, "model": …}]`, are asked in turn where the one before
+        cannot answer; the task's `route` tells who did.
 
         Raises:
             TaskFailedError: it ended without one.
             TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
         """
         body = _bodies.invoke_body(task_type, input, provider=provider, model=model, config=config)
-        task = await AsyncResource(self._internal_client)._finished(body)
-        _responses.read_output(task)
-        return task
+        return await AsyncResource(self._internal_client)._completed(body, fallbacks)
 
     def with_options(self, **options: Any) -> AsyncNexusAIClient:
         """A client that differs in these arguments of the constructor, on the same connections."""

@@ -16,6 +16,7 @@ from nexusai._internal._sources import FileSource
 from nexusai.models import TranscriptionResponse
 from nexusai.resources.files import FilesResource
 from nexusai.resources.tasks import TaskHandle
+from nexusai.types import Fallbacks
 
 
 class TTSResponse(Media, models.TTSResponse):
@@ -26,7 +27,11 @@ class TTSResponse(Media, models.TTSResponse):
 
 
 class AudioResource(Resource):
-    """`client.audio`."""
+    """`client.audio`.
+
+    `fallbacks`, such as `[{"provider": …, "model": …}]`, are asked in turn where the one before cannot
+    answer: see docs/fallbacks.md.
+    """
 
     def transcribe(
         self,
@@ -37,6 +42,7 @@ class AudioResource(Resource):
         provider: Optional[str] = None,
         model: Optional[str] = None,
         on_progress: Optional[OnProgress] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TranscriptionResponse:
         """Write down what is said in a recording: a file (see `files.upload`), or one uploaded before.
@@ -55,7 +61,7 @@ class AudioResource(Resource):
             TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
         """
         body = self._transcription(file, file_id, provider, model, {"language": language, **config})
-        result: TranscriptionResponse = self._run(body, TranscriptionResponse, on_progress)
+        result: TranscriptionResponse = self._run(body, TranscriptionResponse, on_progress, fallbacks)
         return result
 
     def transcribe_async(
@@ -66,6 +72,7 @@ class AudioResource(Resource):
         language: Optional[str] = None,
         provider: Optional[str] = None,
         model: Optional[str] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TaskHandle[TranscriptionResponse]:
         """Hand a recording over as a task, and return when it is uploaded; for long ones.
@@ -75,7 +82,7 @@ class AudioResource(Resource):
             InvalidRequestError: it is no recording, or of a type that the platform does not take.
         """
         body = self._transcription(file, file_id, provider, model, {"language": language, **config})
-        return TaskHandle.of(self._submit(body), self._client, TranscriptionResponse)
+        return TaskHandle._begin(self, body, TranscriptionResponse, fallbacks)
 
     def synthesize(
         self,
@@ -87,6 +94,7 @@ class AudioResource(Resource):
         provider: Optional[str] = None,
         model: Optional[str] = None,
         on_progress: Optional[OnProgress] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TTSResponse:
         """Read a text aloud.
@@ -103,7 +111,7 @@ class AudioResource(Resource):
         """
         options = {"voice": voice, "format": format, "speed": speed, **config}
         body = _bodies.speech_body(text, provider, model, options)
-        recording: TTSResponse = self._run(body, TTSResponse, on_progress)
+        recording: TTSResponse = self._run(body, TTSResponse, on_progress, fallbacks)
         return bound(recording, self._client)
 
     def synthesize_async(
@@ -115,6 +123,7 @@ class AudioResource(Resource):
         speed: Optional[float] = None,
         provider: Optional[str] = None,
         model: Optional[str] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TaskHandle[TTSResponse]:
         """Hand a text over as a task, and return at once; `wait()` gives the recording.
@@ -125,7 +134,7 @@ class AudioResource(Resource):
         """
         options = {"voice": voice, "format": format, "speed": speed, **config}
         body = _bodies.speech_body(text, provider, model, options)
-        return TaskHandle.of(self._submit(body), self._client, TTSResponse)
+        return TaskHandle._begin(self, body, TTSResponse, fallbacks)
 
     def _transcription(
         self,

@@ -15,6 +15,7 @@ from nexusai._internal._media import Media, bound
 from nexusai._internal._poller import OnProgress
 from nexusai._internal._resource import Resource
 from nexusai.resources.tasks import TaskHandle
+from nexusai.types import Fallbacks
 
 
 class Image(Media, models.Image):
@@ -33,7 +34,9 @@ class ImagesResource(Resource):
     """`client.images`.
 
     `size` is `WIDTHxHEIGHT` in pixels; `aspect_ratio`, given instead of it, one of `1:1`, `16:9`,
-    `9:16`, `4:3`, `3:4`, `21:9`. Further options are passed on: `num_images`, `seed`, `style` …
+    `9:16`, `4:3`, `3:4`, `21:9`. `fallbacks`, such as `[{"provider": …, "model": …}]`,
+    are asked in turn where the one before cannot answer: see docs/fallbacks.md. Further options are
+    passed on: `num_images`, `seed`, `style` …
     """
 
     def generate(
@@ -45,6 +48,7 @@ class ImagesResource(Resource):
         quality: str = "standard",
         *,
         on_progress: Optional[OnProgress] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> Image:
         """Generate a picture, and wait for it.
@@ -61,7 +65,7 @@ class ImagesResource(Resource):
             TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
         """
         body = _bodies.image_body(prompt, provider, model, {"size": size, "quality": quality, **config})
-        image: Image = self._run(body, Image, on_progress)
+        image: Image = self._run(body, Image, on_progress, fallbacks)
         return bound(image, self._client)
 
     def generate_async(
@@ -71,6 +75,8 @@ class ImagesResource(Resource):
         model: Optional[str] = None,
         size: str = "1024x1024",
         quality: str = "standard",
+        *,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TaskHandle[Image]:
         """Hand the generation over as a task, and return at once; `wait()` gives the picture.
@@ -80,7 +86,7 @@ class ImagesResource(Resource):
             InvalidRequestError: the platform cannot do this.
         """
         body = _bodies.image_body(prompt, provider, model, {"size": size, "quality": quality, **config})
-        return TaskHandle.of(self._submit(body), self._client, Image)
+        return TaskHandle._begin(self, body, Image, fallbacks)
 
 
 _default = ImagesResource(default_internal_client)

@@ -15,7 +15,7 @@ from nexusai._internal._streaming import TextStream
 from nexusai.error import InvalidResponseError
 from nexusai.models import TextResponse
 from nexusai.resources.tasks import TaskHandle
-from nexusai.types import Messages
+from nexusai.types import Fallbacks, Messages
 
 
 class TextResource(Resource):
@@ -24,7 +24,9 @@ class TextResource(Resource):
     All methods take the same arguments: `prompt`, or `messages` (the turns of a conversation,
     `{"role": "system" | "user" | "assistant", "content": …}`), exactly one of them; `provider` and
     `model`, which the platform chooses when they are left out; and options, which it passes on:
-    `temperature`, `max_tokens`, `top_p`, `stop`, `seed` …
+    `temperature`, `max_tokens`, `top_p`, `stop`, `seed` … `fallbacks`, such as
+    `[{"provider": …, "model": …}]`, are asked in turn where the one before cannot answer: see
+    docs/fallbacks.md.
     """
 
     def generate(
@@ -36,6 +38,7 @@ class TextResource(Resource):
         messages: Optional[Messages] = None,
         temperature: Optional[float] = None,
         max_tokens: Optional[int] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TextResponse:
         """Generate text, and wait for it.
@@ -52,7 +55,7 @@ class TextResource(Resource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options)
-        result: TextResponse = self._run(body, TextResponse)
+        result: TextResponse = self._run(body, TextResponse, fallbacks=fallbacks)
         return result
 
     def generate_async(
@@ -64,6 +67,7 @@ class TextResource(Resource):
         messages: Optional[Messages] = None,
         temperature: Optional[float] = None,
         max_tokens: Optional[int] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TaskHandle[TextResponse]:
         """Hand the generation over as a task, and return at once.
@@ -78,7 +82,7 @@ class TextResource(Resource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options)
-        return TaskHandle.of(self._submit(body), self._client, TextResponse)
+        return TaskHandle._begin(self, body, TextResponse, fallbacks)
 
     def stream(
         self,
@@ -89,6 +93,7 @@ class TextResource(Resource):
         messages: Optional[Messages] = None,
         temperature: Optional[float] = None,
         max_tokens: Optional[int] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TextStream:
         """Generate text, and read it while it comes. Nothing is sent before the first is asked for.
@@ -102,7 +107,14 @@ class TextResource(Resource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options, stream=True)
-        return TextStream(self._client, self._client.stream_call("POST", "/invoke", body))
+        call = self._client.stream_call("POST", "/invoke", body)
+        if not fallbacks:
+            return TextStream(self._client, call)
+        from nexusai._internal._choices import Choices
+        from nexusai._internal._fallbacks import FallbackProcessor
+
+        processor = FallbackProcessor(self._client, call, Choices(body, fallbacks))
+        return TextStream(self._client, call, processor)
 
     def parse(
         self,
@@ -114,6 +126,7 @@ class TextResource(Resource):
         messages: Optional[Messages] = None,
         temperature: Optional[float] = 0.0,
         max_tokens: Optional[int] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> Any:
         """Generate a value of a type: a pydantic class, a dataclass, `list[int]`.
@@ -136,7 +149,8 @@ class TextResource(Resource):
         form = _prompts.json_format(adapter, getattr(schema, "__name__", "answer"))
         _bodies.text_body(prompt, messages, provider, model, {})  # exactly one of the two
         turns = _prompts.json_messages(prompt, messages, form)
-        options = _options(temperature, max_tokens, {"response_format": form, **config})
+        config = {"response_format": form, "fallbacks": fallbacks, **config}
+        options = _options(temperature, max_tokens, config)
         answer = self.generate(None, provider, model, messages=turns, **options)
         try:
             return adapter.validate_json(_prompts.unfenced(answer.text))

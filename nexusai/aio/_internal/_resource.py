@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, Callable, Optional, Type, Union
 
 from nexusai._internal import _bodies, _responses
+from nexusai._internal._choices import Limits
 from nexusai.aio._internal._client import AsyncInternalClient
 from nexusai.aio._internal._poller import AsyncTaskPoller, OnProgress
 from nexusai.models import Task
-from nexusai.types import JSONObject
+from nexusai.types import Fallbacks, JSONObject
+
+_FOREVER = float("inf")
 
 
 class AsyncResource:
@@ -34,11 +37,37 @@ class AsyncResource:
         body: JSONObject,
         output: Optional[Type[Any]] = None,
         on_progress: Optional[OnProgress] = None,
+        fallbacks: Optional[Fallbacks] = None,
     ) -> Any:
         """Invoke, wait for the end however the platform answers, and return the result."""
-        return _responses.read_output(await self._finished(body, on_progress), output)
 
-    async def _finished(self, body: JSONObject, on_progress: Optional[OnProgress] = None) -> Task:
+        async def ask(body: JSONObject, limits: Optional[Limits] = None) -> Any:
+            return _responses.read_output(await self._finished(body, on_progress, limits), output)
+
+        return await self._in_turn(ask, body, fallbacks)
+
+    async def _completed(self, body: JSONObject, fallbacks: Optional[Fallbacks] = None) -> Task:
+        """Invoke, and return the task once it has completed."""
+
+        async def ask(body: JSONObject, limits: Optional[Limits] = None) -> Task:
+            task = await self._finished(body, None, limits)
+            _responses.read_output(task)
+            return task
+
+        task: Task = await self._in_turn(ask, body, fallbacks)
+        return task
+
+    async def _in_turn(self, ask: Any, body: JSONObject, fallbacks: Optional[Fallbacks]) -> Any:
+        if not fallbacks:
+            return await ask(body)
+        from nexusai._internal._choices import Choices
+        from nexusai.aio._internal._fallbacks import async_first_answer
+
+        return await async_first_answer(self._client, Choices(body, fallbacks), ask)
+
+    async def _finished(
+        self, body: JSONObject, on_progress: Optional[OnProgress] = None, limits: Optional[Limits] = None
+    ) -> Task:
         """Invoke, and return the task once it has ended.
 
         The platform is asked to answer in time for this client's `timeout`: work that takes longer
@@ -46,23 +75,27 @@ class AsyncResource:
         """
         telemetry = self._client.telemetry
         if telemetry is None:
-            return await self._invoked(body, on_progress)
+            return await self._invoked(body, on_progress, limits)
         with telemetry.operation("POST", "/invoke", body) as operation:
-            task = await self._invoked(body, on_progress)
+            task = await self._invoked(body, on_progress, limits)
             operation.told(task)
             return task
 
-    async def _invoked(self, body: JSONObject, on_progress: Optional[OnProgress]) -> Task:
+    async def _invoked(
+        self, body: JSONObject, on_progress: Optional[OnProgress], limits: Optional[Limits]
+    ) -> Task:
         client = self._client
-        deadline = client.deadline()
+        deadline, retry_until = limits or (client.deadline(), _FOREVER)
         if on_progress is not None:
-            task = await self._submit(body, deadline)
+            task = await self._submit(body, limits or Limits(deadline))
             if not task.has_ended:
                 task = await self._poller(deadline=deadline).wait(task.task_id, on_progress)
             return task
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
-        task = await client.fetch(Task, "POST", "/invoke", body, headers=headers, deadline=deadline)
+        task = await client.fetch(
+            Task, "POST", "/invoke", body, headers=headers, deadline=deadline, retry_until=retry_until
+        )
         if task.has_ended:
             return task
         task, answer = await self._poller(deadline=deadline).finish(task.task_id)
@@ -70,7 +103,10 @@ class AsyncResource:
             await client.kept.keep("POST", "/invoke", body, answer, task)
         return task
 
-    async def _submit(self, body: JSONObject, deadline: Optional[float] = None) -> Task:
+    async def _submit(self, body: JSONObject, limits: Optional[Limits] = None) -> Task:
         """Invoke as a task, without waiting for its end."""
         headers = {"Prefer": "respond-async"}
-        return await self._client.fetch(Task, "POST", "/invoke", body, headers=headers, deadline=deadline)
+        deadline, retry_until = limits or (None, _FOREVER)
+        return await self._client.fetch(
+            Task, "POST", "/invoke", body, headers=headers, deadline=deadline, retry_until=retry_until
+        )

@@ -14,6 +14,7 @@ from nexusai.aio._internal._resource import AsyncResource
 from nexusai.aio.resources.files import AsyncFilesResource
 from nexusai.aio.resources.tasks import AsyncTaskHandle
 from nexusai.models import TranscriptionResponse
+from nexusai.types import Fallbacks
 
 
 class AsyncTTSResponse(AsyncMedia, models.TTSResponse):
@@ -24,7 +25,11 @@ class AsyncTTSResponse(AsyncMedia, models.TTSResponse):
 
 
 class AsyncAudioResource(AsyncResource):
-    """`client.audio`."""
+    """`client.audio`.
+
+    `fallbacks`, such as `[{"provider": …, "model": …}]`, are asked in turn where the one before cannot
+    answer: see docs/fallbacks.md.
+    """
 
     async def transcribe(
         self,
@@ -35,6 +40,7 @@ class AsyncAudioResource(AsyncResource):
         provider: Optional[str] = None,
         model: Optional[str] = None,
         on_progress: Optional[OnProgress] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TranscriptionResponse:
         """Write down what is said in a recording: a file (see `files.upload`), or one uploaded before.
@@ -53,7 +59,7 @@ class AsyncAudioResource(AsyncResource):
             TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
         """
         body = await self._transcription(file, file_id, provider, model, {"language": language, **config})
-        result: TranscriptionResponse = await self._run(body, TranscriptionResponse, on_progress)
+        result: TranscriptionResponse = await self._run(body, TranscriptionResponse, on_progress, fallbacks)
         return result
 
     async def transcribe_async(
@@ -64,6 +70,7 @@ class AsyncAudioResource(AsyncResource):
         language: Optional[str] = None,
         provider: Optional[str] = None,
         model: Optional[str] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> AsyncTaskHandle[TranscriptionResponse]:
         """Hand a recording over as a task, and return when it is uploaded; for long ones.
@@ -73,7 +80,7 @@ class AsyncAudioResource(AsyncResource):
             InvalidRequestError: it is no recording, or of a type that the platform does not take.
         """
         body = await self._transcription(file, file_id, provider, model, {"language": language, **config})
-        return AsyncTaskHandle.of(await self._submit(body), self._client, TranscriptionResponse)
+        return await AsyncTaskHandle._begin(self, body, TranscriptionResponse, fallbacks)
 
     async def synthesize(
         self,
@@ -85,6 +92,7 @@ class AsyncAudioResource(AsyncResource):
         provider: Optional[str] = None,
         model: Optional[str] = None,
         on_progress: Optional[OnProgress] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> AsyncTTSResponse:
         """Read a text aloud.
@@ -101,7 +109,7 @@ class AsyncAudioResource(AsyncResource):
         """
         options = {"voice": voice, "format": format, "speed": speed, **config}
         body = _bodies.speech_body(text, provider, model, options)
-        recording: AsyncTTSResponse = await self._run(body, AsyncTTSResponse, on_progress)
+        recording: AsyncTTSResponse = await self._run(body, AsyncTTSResponse, on_progress, fallbacks)
         return bound(recording, self._client)
 
     async def synthesize_async(
@@ -113,6 +121,7 @@ class AsyncAudioResource(AsyncResource):
         speed: Optional[float] = None,
         provider: Optional[str] = None,
         model: Optional[str] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> AsyncTaskHandle[AsyncTTSResponse]:
         """Hand a text over as a task, and return at once; `wait()` gives the recording.
@@ -123,7 +132,7 @@ class AsyncAudioResource(AsyncResource):
         """
         options = {"voice": voice, "format": format, "speed": speed, **config}
         body = _bodies.speech_body(text, provider, model, options)
-        return AsyncTaskHandle.of(await self._submit(body), self._client, AsyncTTSResponse)
+        return await AsyncTaskHandle._begin(self, body, AsyncTTSResponse, fallbacks)
 
     async def _transcription(
         self,

@@ -10,6 +10,7 @@ from nexusai._internal._runtime import Outcome, async_each
 from nexusai.aio._internal._default import default_internal_client
 from nexusai.aio._internal._resource import AsyncResource
 from nexusai.models import Embedding, EmbeddingModel, EmbeddingsHealth, EmbeddingsResponse, Page, Usage
+from nexusai.types import Fallbacks, JSONObject
 
 OnCount = Callable[[int], Any]
 """Told how many texts are done."""
@@ -24,6 +25,7 @@ class AsyncEmbeddingsResource(AsyncResource):
         model: Optional[str] = None,
         *,
         dimensions: Optional[int] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **more: Any,
     ) -> EmbeddingsResponse:
         """Embed a text, or a few.
@@ -32,14 +34,26 @@ class AsyncEmbeddingsResource(AsyncResource):
             print(len(answer.vectors), answer.to_numpy().shape)
 
         The vectors travel as base64 where the platform can do that. For any number of texts see
-        `create_batch`.
+        `create_batch`. `fallbacks`, such as `[{"model": …}]`, are asked where the one before cannot
+        answer: what different models make cannot be compared, and `answer.route` tells whose it is.
 
         Raises:
             ValueError: there is no text.
             InvalidRequestError: there is no such model, or it cannot make so many dimensions.
         """
         body = _bodies.embeddings_body(input, model, dimensions, more)
-        return await self._client.fetch(EmbeddingsResponse, "POST", "/embeddings", body)
+        if not fallbacks:
+            return await self._client.fetch(EmbeddingsResponse, "POST", "/embeddings", body)
+        from nexusai._internal._choices import Choices, Limits
+        from nexusai.aio._internal._fallbacks import async_first_answer
+
+        async def embed(body: JSONObject, limits: Limits) -> EmbeddingsResponse:
+            client, within = self._client, limits._asdict()
+            return await client.fetch(EmbeddingsResponse, "POST", "/embeddings", body, **within)
+
+        choices = Choices(body, fallbacks, ["model"])
+        answer: EmbeddingsResponse = await async_first_answer(self._client, choices, embed)
+        return answer
 
     async def create_batch(
         self,
@@ -64,6 +78,8 @@ class AsyncEmbeddingsResource(AsyncResource):
             raise ValueError("batch_size, concurrency: expected at least 1")
         if isinstance(texts, str):
             raise ValueError("texts: expected several; `create` takes one")
+        if "fallbacks" in more:
+            raise ValueError("fallbacks: what different models make cannot be compared, so one makes it all")
         answers: Dict[int, EmbeddingsResponse] = {}
         done = 0
 

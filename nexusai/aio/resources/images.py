@@ -13,6 +13,7 @@ from nexusai.aio._internal._media import AsyncMedia, bound
 from nexusai.aio._internal._poller import OnProgress
 from nexusai.aio._internal._resource import AsyncResource
 from nexusai.aio.resources.tasks import AsyncTaskHandle
+from nexusai.types import Fallbacks
 
 
 class AsyncImage(AsyncMedia, models.Image):
@@ -31,7 +32,9 @@ class AsyncImagesResource(AsyncResource):
     """`client.images`.
 
     `size` is `WIDTHxHEIGHT` in pixels; `aspect_ratio`, given instead of it, one of `1:1`, `16:9`,
-    `9:16`, `4:3`, `3:4`, `21:9`. Further options are passed on: `num_images`, `seed`, `style` …
+    `9:16`, `4:3`, `3:4`, `21:9`. `fallbacks`, such as `[{"provider": …, "model": …}]`,
+    are asked in turn where the one before cannot answer: see docs/fallbacks.md. Further options are
+    passed on: `num_images`, `seed`, `style` …
     """
 
     async def generate(
@@ -43,6 +46,7 @@ class AsyncImagesResource(AsyncResource):
         quality: str = "standard",
         *,
         on_progress: Optional[OnProgress] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> AsyncImage:
         """Generate a picture, and wait for it.
@@ -59,7 +63,7 @@ class AsyncImagesResource(AsyncResource):
             TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
         """
         body = _bodies.image_body(prompt, provider, model, {"size": size, "quality": quality, **config})
-        image: AsyncImage = await self._run(body, AsyncImage, on_progress)
+        image: AsyncImage = await self._run(body, AsyncImage, on_progress, fallbacks)
         return bound(image, self._client)
 
     async def generate_async(
@@ -69,6 +73,8 @@ class AsyncImagesResource(AsyncResource):
         model: Optional[str] = None,
         size: str = "1024x1024",
         quality: str = "standard",
+        *,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> AsyncTaskHandle[AsyncImage]:
         """Hand the generation over as a task, and return at once; `wait()` gives the picture.
@@ -78,7 +84,7 @@ class AsyncImagesResource(AsyncResource):
             InvalidRequestError: the platform cannot do this.
         """
         body = _bodies.image_body(prompt, provider, model, {"size": size, "quality": quality, **config})
-        return AsyncTaskHandle.of(await self._submit(body), self._client, AsyncImage)
+        return await AsyncTaskHandle._begin(self, body, AsyncImage, fallbacks)
 
 
 _default = AsyncImagesResource(default_internal_client)

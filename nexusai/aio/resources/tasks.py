@@ -6,13 +6,16 @@ from typing import Any, AsyncIterator, Final, Generic, Optional, Type, TypeVar
 
 from pydantic import PrivateAttr
 
+from nexusai import error as errors
 from nexusai._internal import _bodies, _responses
+from nexusai._internal._choices import Choices
 from nexusai.aio._internal._client import AsyncInternalClient
 from nexusai.aio._internal._default import default_internal_client
 from nexusai.aio._internal._media import AsyncBound, bound
 from nexusai.aio._internal._poller import AsyncTaskPoller, OnProgress
 from nexusai.aio._internal._resource import AsyncResource
 from nexusai.models import Page, Task
+from nexusai.types import Fallbacks, JSONObject
 
 T = TypeVar("T")
 
@@ -25,6 +28,7 @@ class AsyncTaskHandle(AsyncBound, Task, Generic[T]):
     """
 
     _output_model: Optional[Type[Any]] = PrivateAttr(default=None)
+    _choices: Optional[Choices] = PrivateAttr(default=None)
 
     @classmethod
     def of(
@@ -32,9 +36,28 @@ class AsyncTaskHandle(AsyncBound, Task, Generic[T]):
     ) -> AsyncTaskHandle[Any]:
         """A handle on `task`, whose result is an `output_model` (by default that of its type)."""
         handle = cls.model_construct(**task.__dict__, **(task.model_extra or {}))
-        handle._request_id, handle._from_cache = task.request_id, task.from_cache
+        handle._request_id, handle._from_cache, handle._route = task.request_id, task.from_cache, task.route
         handle._client = client
         handle._output_model = output_model
+        return handle
+
+    @classmethod
+    async def _begin(
+        cls,
+        resource: AsyncResource,
+        body: JSONObject,
+        output_model: Type[Any],
+        fallbacks: Optional[Fallbacks],
+    ) -> AsyncTaskHandle[Any]:
+        """A handle on a new task, which goes on with the next of its `fallbacks` where it fails."""
+        client = resource._client
+        if not fallbacks:
+            return cls.of(await resource._submit(body), client, output_model)
+        from nexusai.aio._internal._fallbacks import async_first_answer
+
+        choices = Choices(body, fallbacks)
+        handle = cls.of(await async_first_answer(client, choices, resource._submit), client, output_model)
+        handle._choices = choices
         return handle
 
     async def refresh(self) -> AsyncTaskHandle[T]:
@@ -47,12 +70,31 @@ class AsyncTaskHandle(AsyncBound, Task, Generic[T]):
         """Wait for the end, and return the result.
 
         `timeout` in seconds, by default the client's `poll_timeout`. `on_progress(task)` is called
-        whenever status or progress have changed.
+        whenever status or progress have changed. A task with fallbacks that fails by an overload or an
+        outage is followed by another: this handle, its `task_id` too, is then that one's.
 
         Raises:
             TaskFailedError, TaskCancelledError: there is no result.
             TaskTimeoutError: the task did not end in time; it goes on.
         """
+        if self._choices is None:
+            return await self._result(timeout, on_progress)
+        from nexusai.aio._internal._fallbacks import async_first_answer, goes_on
+
+        client, choices = self._source(), self._choices
+        left = client.poll_timeout if timeout is None else timeout
+        until = min(client.clock.monotonic() + left, client.deadline())
+        while True:
+            try:
+                return await self._result(left, on_progress)
+            except errors.APIError as error:
+                if not goes_on(client, choices, error, until):
+                    raise
+            submit = AsyncResource(client)._submit
+            self._turn_to(await async_first_answer(client, choices, submit, until))
+            left = max(0.0, until - client.clock.monotonic())
+
+    async def _result(self, timeout: Optional[float], on_progress: Optional[OnProgress]) -> T:
         if not self.has_ended:
             poller = AsyncTaskPoller(self._source(), poll_timeout=timeout)
             self._take_over(await poller.wait(self.task_id, on_progress))
@@ -69,6 +111,12 @@ class AsyncTaskHandle(AsyncBound, Task, Generic[T]):
         path = _bodies.path("tasks", self.task_id, "cancel")
         self._take_over(await self._source().fetch(Task, "POST", path))
         return self
+
+    def _turn_to(self, task: Task) -> None:
+        """Stand for another task from now on."""
+        for name in Task.model_fields:
+            setattr(self, name, getattr(task, name))
+        self._request_id, self._from_cache, self._route = task.request_id, task.from_cache, task.route
 
     def _take_over(self, task: Task) -> None:
         for name in task.model_fields_set:

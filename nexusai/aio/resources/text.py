@@ -13,7 +13,7 @@ from nexusai.aio._internal._streaming import AsyncTextStream
 from nexusai.aio.resources.tasks import AsyncTaskHandle
 from nexusai.error import InvalidResponseError
 from nexusai.models import TextResponse
-from nexusai.types import Messages
+from nexusai.types import Fallbacks, Messages
 
 
 class AsyncTextResource(AsyncResource):
@@ -22,7 +22,9 @@ class AsyncTextResource(AsyncResource):
     All methods take the same arguments: `prompt`, or `messages` (the turns of a conversation,
     `{"role": "system" | "user" | "assistant", "content": …}`), exactly one of them; `provider` and
     `model`, which the platform chooses when they are left out; and options, which it passes on:
-    `temperature`, `max_tokens`, `top_p`, `stop`, `seed` …
+    `temperature`, `max_tokens`, `top_p`, `stop`, `seed` … `fallbacks`, such as
+    `[{"provider": …, "model": …}]`, are asked in turn where the one before cannot answer: see
+    docs/fallbacks.md.
     """
 
     async def generate(
@@ -34,6 +36,7 @@ class AsyncTextResource(AsyncResource):
         messages: Optional[Messages] = None,
         temperature: Optional[float] = None,
         max_tokens: Optional[int] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> TextResponse:
         """Generate text, and wait for it.
@@ -50,7 +53,7 @@ class AsyncTextResource(AsyncResource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options)
-        result: TextResponse = await self._run(body, TextResponse)
+        result: TextResponse = await self._run(body, TextResponse, fallbacks=fallbacks)
         return result
 
     async def generate_async(
@@ -62,6 +65,7 @@ class AsyncTextResource(AsyncResource):
         messages: Optional[Messages] = None,
         temperature: Optional[float] = None,
         max_tokens: Optional[int] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> AsyncTaskHandle[TextResponse]:
         """Hand the generation over as a task, and return at once.
@@ -76,7 +80,7 @@ class AsyncTextResource(AsyncResource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options)
-        return AsyncTaskHandle.of(await self._submit(body), self._client, TextResponse)
+        return await AsyncTaskHandle._begin(self, body, TextResponse, fallbacks)
 
     def stream(
         self,
@@ -87,6 +91,7 @@ class AsyncTextResource(AsyncResource):
         messages: Optional[Messages] = None,
         temperature: Optional[float] = None,
         max_tokens: Optional[int] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> AsyncTextStream:
         """Generate text, and read it while it comes. Nothing is sent before the first is asked for.
@@ -100,7 +105,14 @@ class AsyncTextResource(AsyncResource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options, stream=True)
-        return AsyncTextStream(self._client, self._client.stream_call("POST", "/invoke", body))
+        call = self._client.stream_call("POST", "/invoke", body)
+        if not fallbacks:
+            return AsyncTextStream(self._client, call)
+        from nexusai._internal._choices import Choices
+        from nexusai.aio._internal._fallbacks import AsyncFallbackProcessor
+
+        processor = AsyncFallbackProcessor(self._client, call, Choices(body, fallbacks))
+        return AsyncTextStream(self._client, call, processor)
 
     async def parse(
         self,
@@ -112,6 +124,7 @@ class AsyncTextResource(AsyncResource):
         messages: Optional[Messages] = None,
         temperature: Optional[float] = 0.0,
         max_tokens: Optional[int] = None,
+        fallbacks: Optional[Fallbacks] = None,
         **config: Any,
     ) -> Any:
         """Generate a value of a type: a pydantic class, a dataclass, `list[int]`.
@@ -134,7 +147,8 @@ class AsyncTextResource(AsyncResource):
         form = _prompts.json_format(adapter, getattr(schema, "__name__", "answer"))
         _bodies.text_body(prompt, messages, provider, model, {})  # exactly one of the two
         turns = _prompts.json_messages(prompt, messages, form)
-        options = _options(temperature, max_tokens, {"response_format": form, **config})
+        config = {"response_format": form, "fallbacks": fallbacks, **config}
+        options = _options(temperature, max_tokens, config)
         answer = await self.generate(None, provider, model, messages=turns, **options)
         try:
             return adapter.validate_json(_prompts.unfenced(answer.text))
