@@ -77,7 +77,7 @@ def bad_input() -> str:
 
 def public_names() -> str:
     """Every public name of the SDK, with the first line of what it says of itself."""
-    from nexusai import cache, error, models, types, webhooks
+    from nexusai import cache, error, models, testing, types, webhooks
     from nexusai.client import NexusAIClient
     from nexusai.resources import knowledge_bases, sessions
 
@@ -99,6 +99,8 @@ def public_names() -> str:
         *of_class("stream", knowledge_bases.AnswerStream),
     ]
     lines += ["", "### A cache", "", *of_class("cache", cache.Cache)]
+    for name, stage in (("platform", testing.Platform), ("recording", testing.Recording)):
+        lines += ["", f"### A {name} of nexusai.testing", "", *of_class(name, stage)]
     for module in (models, types, error, webhooks):
         lines += ["", f"### {module.__name__}", "", *of_module(module)]
     return "\n".join(lines) + "\n\n"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
+
+if TYPE_CHECKING:
+    from nexusai._internal._pool import Pools
+    from nexusai._internal._transport import AsyncTransport, Transport
+    from nexusai.aio._internal._pool import AsyncPools
 
 
 class StandIn:
@@ -17,10 +22,10 @@ class StandIn:
     """
 
     clock: Any
-    transport: Any
-    async_transport: Any
-    pools: Any
-    async_pools: Any
+    transport: Transport
+    async_transport: AsyncTransport
+    pools: Pools
+    async_pools: AsyncPools
 
 
 installed: List[StandIn] = []

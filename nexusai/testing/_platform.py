@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import RLock
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
+from nexusai._internal._transport import AsyncTransport, Transport
 from nexusai.testing._calls import Call
 from nexusai.testing._memory.replies import content_reply, error_reply, json_reply
 from nexusai.testing._memory.service import Service
@@ -51,8 +52,8 @@ class Platform(Stage):
     def __init__(self, *, strict: bool = False) -> None:
         super().__init__()
         self.clock = VirtualClock()
-        self.transport = ScriptedWire(self)
-        self.async_transport = AsyncScriptedWire(self)
+        self.transport: Transport = ScriptedWire(self)
+        self.async_transport: AsyncTransport = AsyncScriptedWire(self)
         self.calls: List[Call] = []
         self.unexpected: List[str] = []
         self._script = Script(strict=strict)
@@ -326,7 +327,7 @@ class Platform(Stage):
         with self._lock:
             self._script.rules.append(Rule(shown, match, answer, times, takes))
 
-    def answer(self, call: Call) -> Reply:
+    def _answer_to(self, call: Call) -> Reply:
         """What a call is answered with.
 
         Raises:

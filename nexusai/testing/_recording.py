@@ -9,9 +9,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
-from nexusai._internal._runtime import CLOCK
+from nexusai._internal._runtime import CLOCK, Clock
 from nexusai._internal._sse import EventDecoder
-from nexusai._internal._transport import TransportError
+from nexusai._internal._transport import AsyncTransport, Transport, TransportError
 from nexusai._internal._wire import Wire
 from nexusai.aio._internal._wire import AsyncWire
 from nexusai.config import config
@@ -78,7 +78,7 @@ class Recording(Stage):
         if mode not in MODES:
             raise ValueError(f"mode: expected one of {', '.join(MODES)}, not {mode!r}")
         super().__init__()
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self.mode = mode
         self._redact = redact
         self._rows = [] if mode == "record" else _read(self.path, must_exist=mode == "replay")
@@ -86,14 +86,12 @@ class Recording(Stage):
         self._changed = mode == "record"
         self._lock = RLock()
         self.calls: List[Call] = []
-        if mode == "replay":
-            self.clock = VirtualClock()
-            self.transport = ScriptedWire(self)
-            self.async_transport = AsyncScriptedWire(self)
-        else:
-            self.clock = CLOCK
-            self.transport = _RecordingWire(self)
-            self.async_transport = _AsyncRecordingWire(self)
+        replays = mode == "replay"
+        self.clock: Clock = VirtualClock() if replays else CLOCK
+        self.transport: Transport = ScriptedWire(self) if replays else _RecordingWire(self)
+        self.async_transport: AsyncTransport = (
+            AsyncScriptedWire(self) if replays else _AsyncRecordingWire(self)
+        )
 
     def _options(self, options: Dict[str, Any]) -> Dict[str, Any]:
         if self.mode == "replay":
@@ -119,19 +117,19 @@ class Recording(Stage):
         os.replace(partial, self.path)
         self._changed = False
 
-    def answer(self, call: Call) -> Reply:
+    def _answer_to(self, call: Call) -> Reply:
         """What was answered to a call.
 
         Raises:
             UnexpectedCallError: it was not recorded.
         """
         with self._lock:
-            reply = self.find(call)
+            reply = self._find(call)
         if reply is None:
             raise UnexpectedCallError(self._complaint(call))
         return reply
 
-    def find(self, call: Call) -> Optional[Reply]:
+    def _find(self, call: Call) -> Optional[Reply]:
         """The next answer to such a call; None where there is none."""
         self.calls.append(call)
         asked = self._asked(call)
@@ -144,7 +142,7 @@ class Recording(Stage):
         self._used[place] = True
         return _reply(self._rows[place]["response"])
 
-    def keep(self, call: Call, secret: str, told: JSONObject) -> None:
+    def _keep(self, call: Call, secret: str, told: JSONObject) -> None:
         """Add a call and its answer."""
         row = {"request": self._asked(call), "response": told}
         clean: JSONObject = _mapped(row, lambda text: self._cleaned(text, secret))
@@ -201,7 +199,7 @@ class _RecordingWire:
         if content is not None and not isinstance(content, bytes):
             content = b"".join(content)
         call = seen(request, content)
-        known = self._recording.find(call)
+        known = self._recording._find(call)
         if known is not None:
             return ScriptedResponse(known)
         transport = Wire(request.url)
@@ -232,7 +230,7 @@ class _AsyncRecordingWire:
         if content is not None and not isinstance(content, bytes):
             content = b"".join([block async for block in content])
         call = seen(request, content)
-        known = self._recording.find(call)
+        known = self._recording._find(call)
         if known is not None:
             return AsyncScriptedResponse(known)
         transport = AsyncWire(request.url)
@@ -281,7 +279,7 @@ class _Note:
         told = _told(*self._head, b"".join(self._pieces))
         if self._trouble is not None:
             told["broke"] = self._trouble
-        self._recording.keep(self._call, self._secret, told)
+        self._recording._keep(self._call, self._secret, told)
 
 
 class _Noted:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, NamedTuple, Optional, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    TypeVar,
+)
 
 from nexusai._internal import _stand_in
 from nexusai._internal._runtime import Clock
@@ -58,7 +69,7 @@ class VirtualClock(Clock):
     """
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now: float = 0.0
         self.pauses: List[float] = []
 
     def monotonic(self) -> float:
@@ -91,8 +102,8 @@ class Stage(_stand_in.StandIn):
         from nexusai._internal._pool import Pools
         from nexusai.aio._internal._pool import AsyncPools
 
-        self.pools = Pools(lambda: self.transport, _MANY)
-        self.async_pools = AsyncPools(lambda: self.async_transport, _MANY)
+        self.pools: Pools = Pools(lambda: self.transport, _MANY)
+        self.async_pools: AsyncPools = AsyncPools(lambda: self.async_transport, _MANY)
 
     def _options(self, options: Dict[str, Any]) -> Dict[str, Any]:
         return {"api_key": TEST_KEY, "base_url": TEST_URL, **options, "http_client": self}
@@ -176,7 +187,7 @@ class ScriptedResponse:
 
     def __init__(self, reply: Reply) -> None:
         self.status = reply.status
-        self.headers = reply.headers
+        self.headers: Mapping[str, str] = reply.headers
         self._reply = reply
 
     def chunks(self) -> Iterator[bytes]:
@@ -194,7 +205,7 @@ class AsyncScriptedResponse:
 
     def __init__(self, reply: Reply) -> None:
         self.status = reply.status
-        self.headers = reply.headers
+        self.headers: Mapping[str, str] = reply.headers
         self._reply = reply
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -214,7 +225,7 @@ class AsyncScriptedResponse:
 def _reply(stage: Any, request: Any, content: Optional[bytes]) -> Reply:
     """What comes back, by when it does."""
     clock: VirtualClock = stage.clock
-    reply: Reply = stage.answer(seen(request, content))
+    reply: Reply = stage._answer_to(seen(request, content))
     patience = min(request.idle, request.deadline - clock.now)
     if reply.takes > patience:
         clock.advance(patience)
