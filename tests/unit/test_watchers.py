@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any, Iterator, List
 
 import httpx
@@ -62,6 +63,10 @@ class Both:
                 self._loop.run_until_complete(client.aclose())
             else:
                 client.close()
+        gc.collect()
+        while asyncio.all_tasks(self._loop):  # generators of httpx's, which end in tasks of their own
+            self._loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(self._loop)))
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
 
