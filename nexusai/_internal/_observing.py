@@ -8,12 +8,12 @@ import os
 import sys
 import time
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from nexusai import error as errors
 
 if TYPE_CHECKING:
-    from nexusai._internal._telemetry import Telemetry
+    from nexusai._internal._telemetry import Operation, Telemetry
 
 logger = logging.getLogger("nexusai")
 logger.addHandler(logging.NullHandler())  # silent, unless the program or `NEXUS_LOG` wants it told
@@ -63,16 +63,17 @@ class Observer:
         self._on_response = _checked_hook("on_response", on_response)
         self._secret = secret
         self._telemetry = telemetry
-        self._watched = not (on_request is None and on_response is None and telemetry is None)
+        self._hooked = on_request is not None or on_response is not None
 
-    def begin(self, call: Any, attempt: int) -> Optional[Observation]:
+    def begin(self, call: Any, attempt: int) -> Union[Observation, Operation, None]:
         """Tell that an attempt begins; None when nobody wants to know."""
-        if not self._watched and not logger.isEnabledFor(logging.INFO):
-            return None
+        operation = None if self._telemetry is None else self._telemetry.current()
+        if not self._hooked and not logger.isEnabledFor(logging.INFO):
+            return operation
         request = RequestInfo(call.method, self._url(call), attempt)
         logger.debug("%s %s, attempt %d", *request)
         _tell(self._on_request, request)
-        return Observation(request, self._on_response, self._secret, self._operation())
+        return Observation(request, self._on_response, self._secret, operation)
 
     @property
     def watches_streams(self) -> bool:
@@ -86,19 +87,16 @@ class Observer:
     def _url(self, call: Any) -> str:
         return str(call.url.shown.replace(self._secret, "***"))
 
-    def _operation(self) -> Any:
-        if self._telemetry is None:
-            return None
-        from nexusai._internal._telemetry import current
-
-        return current()
-
 
 class Observation:
     """One attempt, from its beginning on."""
 
     def __init__(
-        self, request: RequestInfo, on_response: Optional[OnResponse], secret: str, operation: Any
+        self,
+        request: RequestInfo,
+        on_response: Optional[OnResponse],
+        secret: str,
+        operation: Optional[Operation],
     ) -> None:
         self._request = request
         self._on_response = on_response
@@ -125,8 +123,8 @@ class Observation:
         logger.info("%s %s, attempt %d, after %.3f s: %s; %s", method, url, attempt, seconds, what, then)
         told = ResponseInfo(self._request, error.status_code, error.request_id, seconds, error)
         _tell(self._on_response, told)
-        if self._operation is not None and delay is not None:
-            self._operation.retried(error, delay)
+        if self._operation is not None:
+            self._operation.failed(error, delay)
 
 
 class StreamObservation:

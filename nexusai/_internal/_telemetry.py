@@ -198,6 +198,10 @@ class Telemetry:
         path = url.target.partition("?")[0]
         return path[len(self._base) :] if path.startswith(self._base + "/") else path
 
+    def current(self) -> Optional[Operation]:
+        """The call that is being made here and now."""
+        return current()
+
     def propagated(self, call: Any) -> Any:
         """The call, which tells the platform what trace it belongs to. What the caller gave stays."""
         carrier: Dict[str, str] = {}
@@ -311,8 +315,10 @@ class Operation:
         self._facts["http.response.status_code"] = status
         self._facts["nexusai.request_id"] = request_id
 
-    def retried(self, error: errors.APIError, delay: float) -> None:
-        """An attempt has failed, and another one will be made."""
+    def failed(self, error: errors.APIError, delay: Optional[float]) -> None:
+        """An attempt has failed, and another one is made in `delay` seconds, if any."""
+        if delay is None:
+            return  # then the whole call fails, which is told at its end
         self._resends += 1
         kind = _error_facts(error)
         event = {**kind, "http.request.resend_count": self._resends, "nexusai.retry.delay": delay}
@@ -325,7 +331,7 @@ class Operation:
 
     def resumed(self, error: errors.APIError) -> None:
         """A stream has broken off, and is taken up again."""
-        self.retried(error, 0.0)
+        self.failed(error, 0.0)
 
     def came(self) -> None:
         """A chunk of a stream has come."""
@@ -358,6 +364,12 @@ class Operation:
         self._ended = True
         seconds = time.monotonic() - self._began
         failure = self._failure if error is None else _error_facts(error)
+        if self._span.is_recording():
+            self._tell(failure, left=left)
+        self._span.end()
+        self._measure(seconds, failure)
+
+    def _tell(self, failure: Attributes, *, left: bool) -> None:
         facts = {**self._facts, **failure}
         if self._resends:
             facts["http.request.resend_count"] = self._resends
@@ -367,8 +379,6 @@ class Operation:
         self._span.set_attributes(self._telemetry.clean(shown))
         if failure:
             self._span.set_status(Status(StatusCode.ERROR, failure["error.type"]))
-        self._span.end()
-        self._measure(seconds, failure)
 
     def _measure(self, seconds: float, failure: Attributes) -> None:
         if "gen_ai.operation.name" not in self._measured or not self._finished or not self._whole:

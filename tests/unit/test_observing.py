@@ -226,3 +226,12 @@ def test_what_is_said_about_hooks() -> None:
     )
     with pytest.raises(TypeError, match="^on_response: "):
         Observer(None, 7, KEY, None)  # type: ignore[arg-type]
+
+
+def test_what_is_neither_on_nor_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, as every setting's value."""
+    monkeypatch.setenv("NEXUS_OTEL", "maybe")
+    with pytest.raises(ValueError, match="NEXUS_OTEL: expected true or false, not 'maybe'"):
+        nexusai.NexusAIClient(KEY)
+    with pytest.raises(ValueError, match="otel: expected true or false, not 'perhaps'"):
+        nexusai.NexusAIClient(KEY, otel="perhaps")  # type: ignore[arg-type]
