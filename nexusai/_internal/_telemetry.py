@@ -34,6 +34,8 @@ _CAPTURING = ("true", "1", "span_only", "span_and_event")
 _OPERATION = context.create_key("nexusai-operation")
 _SECONDS = [0.01 * 2**power for power in range(14)]
 _TOKENS = [4**power for power in range(14)]
+_API = ("opentelemetry.trace", "opentelemetry.metrics")
+"""Where the API's own providers are, which keep nothing."""
 _LONGEST = 500
 """Characters of an attribute that is no content."""
 _HUGE = 2.0**63
@@ -156,11 +158,12 @@ class Telemetry:
 
     def operation(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Span:
         """The span of a call; within that of another call, a part of it. Use it as `with`, or `end` it."""
-        outer = current()
-        if outer is not None:
-            return Within(outer)
-        name, attributes = describe(method, path, body or {})
-        return Operation(self, name, {**self._server, **attributes}, self.inputs(path, body or {}))
+        other = _instead()
+        if other is not None:
+            return other
+        known = body if isinstance(body, dict) else {}
+        name, attributes = describe(method, path, known)
+        return Operation(self, name, {**self._server, **attributes}, self.inputs(path, known))
 
     def stream(self, call: Any) -> Span:
         """The span of a call that answers with a stream."""
@@ -168,9 +171,9 @@ class Telemetry:
 
     def waiting(self, task_id: str) -> Span:
         """The span of waiting for a task that another call has begun."""
-        outer = current()
-        if outer is not None:
-            return Within(outer)
+        other = _instead()
+        if other is not None:
+            return other
         name, attributes = describe("GET", f"/tasks/{task_id}", {})
         begun = tasks.get(task_id)
         waiting = Operation(self, name, {**self._server, **attributes}, {}, begun=begun)
@@ -183,13 +186,15 @@ class Telemetry:
 
     def elsewhere(self, url: Url) -> Span:
         """The span of a download from another origin."""
-        outer = current()
-        if outer is not None:
-            return Within(outer)
+        other = _instead()
+        if other is not None:
+            return other
         return Operation(self, "GET", {**_server(url), "http.request.method": "GET"}, {})
 
-    def workflow(self, name: str) -> Operation:
+    def workflow(self, name: str) -> Union[Operation, Nothing]:
         """The span around several calls that have spans of their own."""
+        if _nobody_listens():
+            return NOTHING
         attributes = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": name}
         return Operation(self, f"invoke_workflow {name}", attributes, {}, kind=SpanKind.INTERNAL)
 
@@ -401,31 +406,53 @@ class Operation:
                 measured.tokens.record(count, {**about, "gen_ai.token.type": kind_of_token})
 
 
-class Within:
-    """A call that is a part of another one, which has the span."""
+class Nothing:
+    """Stands for a call that has no span of its own."""
 
-    awaits = False
-
-    def __init__(self, outer: Operation) -> None:
-        self._outer = outer
-        self.active = outer.active
-        self.outside = outer.outside
-        self.resumed = outer.resumed
-
-    def __enter__(self) -> Within:
+    def __enter__(self) -> Nothing:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         pass
 
+    def active(self) -> Any:
+        """Nothing else becomes current."""
+        return self
+
+    def outside(self, callback: Optional[Callable[..., Any]]) -> Optional[Callable[..., Any]]:
+        """A caller's function, as it is."""
+        return callback
+
+    def resumed(self, error: errors.APIError) -> None:
+        """Not told."""
+
     def came(self) -> None:
-        """Not told: the outer call tells what it comes to."""
+        """Not told."""
 
     def told(self, result: Any) -> None:
-        """Not told: the outer call tells what it comes to."""
+        """Not told."""
 
     def end(self, error: Optional[BaseException] = None, *, left: bool = False) -> None:
-        """The outer call goes on."""
+        """Not told."""
+
+
+class Within(Nothing):
+    """A call that is a part of another one, which has the span and tells what comes of it."""
+
+    def __init__(self, outer: Operation) -> None:
+        self._outer = outer
+
+    def active(self) -> Active:
+        """What happens within it belongs to the outer call."""
+        return self._outer.active()
+
+    def outside(self, callback: Optional[Callable[..., Any]]) -> Optional[Callable[..., Any]]:
+        """A caller's function, whose calls have spans below the outer one."""
+        return self._outer.outside(callback)
+
+    def resumed(self, error: errors.APIError) -> None:
+        """A stream was taken up again, which is told of the outer call."""
+        self._outer.resumed(error)
 
 
 class Active:
@@ -442,7 +469,22 @@ class Active:
         context.detach(self._token)
 
 
-Span = Union[Operation, Within]
+NOTHING = Nothing()
+Span = Union[Operation, Nothing]
+
+
+def _instead() -> Optional[Nothing]:
+    """What stands for a call that gets no span of its own."""
+    outer = current()
+    if outer is not None:
+        return Within(outer)
+    return NOTHING if _nobody_listens() else None
+
+
+def _nobody_listens() -> bool:
+    """Whether the program has set no providers, as one whose web framework has imported OpenTelemetry."""
+    providers = trace.get_tracer_provider(), metrics.get_meter_provider()
+    return all(type(provider).__module__.startswith(_API) for provider in providers)
 
 
 def current() -> Optional[Operation]:

@@ -11,7 +11,7 @@ from typing import Any, List, Tuple
 
 import pytest
 from conftest import KEY
-from faults.server import FaultServer, completed, reply
+from faults.server import DONE, FaultServer, completed, delta, reply, stream
 
 import nexusai
 from nexusai import error as errors
@@ -235,3 +235,33 @@ def test_what_is_neither_on_nor_off(monkeypatch: pytest.MonkeyPatch) -> None:
         nexusai.NexusAIClient(KEY)
     with pytest.raises(ValueError, match="otel: expected true or false, not 'perhaps'"):
         nexusai.NexusAIClient(KEY, otel="perhaps")  # type: ignore[arg-type]
+
+
+UNSET = """
+import sys
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
+import nexusai
+client = nexusai.NexusAIClient({key!r}, {url!r})
+with use_span(NonRecordingSpan(SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1)))):
+    print(client.text.generate("hi").text)
+    print(client.text.stream("hi").read().text)
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+kept = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(kept))
+trace.set_tracer_provider(provider)
+client.text.generate("hi")
+print([span.name for span in kept.get_finished_spans()])
+"""
+
+
+def test_a_program_that_keeps_no_spans(faults: FaultServer) -> None:
+    """Its trace is passed on all the same; providers that it sets later are told of what follows."""
+    faults.plays(reply(200, completed()), stream(delta("a"), DONE), reply(200, completed()))
+    done = run(UNSET.format(key=KEY, url=faults.base_url))
+    assert done.stdout.splitlines() == ["hello", "a", "['chat']"], done.stderr
+    passed_on = f"00-{1:032x}-{2:016x}-01"
+    assert [seen.headers["traceparent"] for seen in faults.requests[:2]] == [passed_on] * 2
