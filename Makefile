@@ -41,7 +41,7 @@ fuzz: $(READY)  ## Ask the platform for whatever its API documents allow, for a 
 	NEXUS_FUZZ_EXAMPLES=300 $(RUN) -m pytest tests/server/test_schema.py
 
 faults: $(READY)  ## Repeat the random faults for minutes
-	NEXUS_FAULT_RUNS=500 $(RUN) -m pytest tests/server/test_resuming.py
+	NEXUS_FAULT_RUNS=500 $(RUN) -m pytest tests/server/test_resuming.py tests/faults/test_hostile.py tests/aio/faults/test_hostile.py
 
 faults-peers: $(READY)  ## The same faults for the peers; writes docs/reliability.md
 	$(RUN) -m benchmarks.reliability

@@ -262,7 +262,8 @@ class NexusAIClient:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} base_url={self._internal_client.base_url!r}>"
+        internal = getattr(self, "_internal_client", None)  # not there where making it has failed
+        return f"<{type(self).__name__} base_url={getattr(internal, 'base_url', None)!r}>"
 
 
 def get_default_client() -> NexusAIClient:

@@ -80,7 +80,13 @@ Time = Annotated[datetime, BeforeValidator(_utc)]
 class Model(BaseModel):
     """The base of everything that the platform returns."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", protected_namespaces=(), defer_build=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="allow",
+        protected_namespaces=(),
+        defer_build=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+    )
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ class InternalClient:
         return CLOCK if stand_in is None else stand_in.clock
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} base_url={self.base_url!r}>"
+        return f"<{type(self).__name__} base_url={getattr(self, 'base_url', None)!r}>"
 
     def redacted(self, content: bytes) -> bytes:
         """`content` without the key, which a platform may have quoted."""

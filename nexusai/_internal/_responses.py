@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from nexusai import error as errors
 from nexusai._internal import _hints
+from nexusai._internal._frames import forget_locals
 from nexusai._internal._retry import rate_limit, retry_after
 from nexusai.models import TASK_OUTPUTS, Model, Page, Result, Task, TaskFailure
 
@@ -41,6 +42,10 @@ class Answer(NamedTuple):
     secret: str = ""
     """What the platform may have quoted, and no error may."""
 
+    def __repr__(self) -> str:
+        # As it stands in tracebacks with variables: a platform may have quoted the key.
+        return f"<Answer {self.status}>"
+
     @property
     def request_id(self) -> Optional[str]:
         """What the platform calls this request."""
@@ -67,11 +72,10 @@ def read_model(answer: Answer, model: Type[R]) -> R:
     Raises:
         InvalidResponseError: it does not hold one; the message names the field.
     """
-    content = answer.content
-    if b"NaN" in content or b"Infinity" in content:
+    if b"NaN" in answer.content or b"Infinity" in answer.content:
         read_json(answer)  # neither is JSON, but the validator would take it
     try:
-        result = model.__pydantic_validator__.validate_json(content)
+        result = model.__pydantic_validator__.validate_json(answer.content)
     except pydantic.ValidationError as error:
         raise _invalid(answer, model.__name__, first_problem(error)) from error
     result._request_id = answer.request_id
@@ -84,18 +88,25 @@ def read_page(answer: Answer, field: str, item: Type[M]) -> Page[M]:
     Raises:
         InvalidResponseError: it is neither.
     """
-    body = read_json(answer)
+    try:
+        page = _page(read_json(answer), field, item)
+    except pydantic.ValidationError as error:
+        forget_locals(error)
+        raise _invalid(answer, item.__name__, first_problem(error)) from error
+    if page is None:
+        raise _invalid(answer, f"a list in `{field}`", "found none")
+    page.request_id = answer.request_id
+    return page
+
+
+def _page(body: Any, field: str, item: Type[M]) -> Optional[Page[M]]:
     facts: Dict[str, Any] = body if isinstance(body, dict) else {field: body}
     rows = facts.get(field)
     if not isinstance(rows, list):
-        raise _invalid(answer, f"a list in `{field}`", f"found {type(rows).__name__}")
-    try:
-        page: Page[M] = Page(item.model_validate(row) for row in rows)
-    except pydantic.ValidationError as error:
-        raise _invalid(answer, item.__name__, first_problem(error)) from error
+        return None
+    page: Page[M] = Page(item.model_validate(row) for row in rows)
     page.total, page.pages = facts.get("total"), facts.get("pages")
     page.page, page.per_page = facts.get("page", 1), facts.get("per_page", len(rows))
-    page.request_id = answer.request_id
     return page
 
 
@@ -234,7 +245,8 @@ def first_problem(error: pydantic.ValidationError) -> str:
 
 
 def _invalid(answer: Answer, expected: str, found: str) -> errors.InvalidResponseError:
-    kind = answer.headers.get("content-type", "no content type")[:100]
+    told = _without(answer.headers.get("content-type"), answer.secret)
+    kind = told[:100] if told else "no content type"
     return errors.InvalidResponseError(
         f"Expected {expected} in the answer, but {found} (content type: {kind}). Is `base_url` right?",
         answer.status,

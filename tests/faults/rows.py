@@ -9,9 +9,120 @@ from __future__ import annotations
 from typing import Dict, List
 
 ROWS: Dict[str, List[str]] = {
-    "S2": ["faults/test_calls.py::test_a_broken_connection_is_replaced"],
+    "S1": [
+        "faults/test_secrets.py::test_no_failure_to_connect_shows_the_key",
+    ],
+    "S2": [
+        "faults/test_calls.py::test_a_broken_connection_is_replaced",
+        "faults/test_hostile.py::test_an_answer_that_was_lost_is_given_once",
+    ],
+    "S3": [
+        "faults/test_hostile.py::test_an_answer_cut_at_every_byte_is_none",
+        "faults/test_hostile.py::test_more_than_an_answer_answers_nothing",
+    ],
+    "S4": [
+        "faults/test_hostile.py::test_junk_is_an_error_of_ours",
+        "faults/test_hostile.py::test_what_comes_before_an_answer_is_none",
+        "faults/test_hostile.py::test_a_connection_that_is_closed_just_before_it_is_used",
+    ],
+    "S5": [
+        "faults/test_hostile.py::test_a_stream_cut_at_every_byte",
+        "faults/test_streams.py::test_a_cut_stream_never_passes_for_a_whole_one",
+    ],
+    "S6": [
+        "faults/test_hostile.py::test_a_stream_cut_anywhere_is_told_once",
+        "faults/test_streams.py::test_a_cut_stream_is_taken_up_where_it_was",
+        "faults/test_hostile.py::test_ids_that_no_header_can_hold",
+    ],
     "S7": [
         "unit/test_sse.py::test_the_whole_grammar_at_every_cut",
         "unit/test_sse.py::test_random_streams_at_random_cuts",
+    ],
+    "S8": [
+        "faults/test_hostile.py::test_errors_in_a_stream_have_many_shapes",
+        "faults/test_hostile.py::test_the_end_has_many_shapes",
+        "faults/test_hostile.py::test_chunks_of_the_wrong_type",
+    ],
+    "S9": [
+        "faults/test_calls.py::test_a_slow_trickle_cannot_outlast_the_timeout",
+        "faults/test_streams.py::test_heartbeats_are_no_content",
+        "faults/test_streams.py::test_the_total_timeout_bounds_a_stream",
+        "faults/test_hostile.py::test_the_total_timeout_bounds_a_call_with_its_task",
+    ],
+    "S10": [
+        "unit/test_sse.py::test_an_endless_event_is_refused",
+        "faults/test_hostile.py::test_a_million_small_events",
+        "faults/test_hostile.py::test_a_body_without_end_is_hung_up_on",
+    ],
+    "S11": [
+        "faults/test_streams.py::test_leaving_early_hangs_up",
+        "faults/test_streams.py::test_leaving_a_loop_is_enough",
+        "faults/test_hostile.py::test_a_stream_closed_before_it_was_begun",
+    ],
+    "S12": [
+        "faults/test_calls.py::test_what_is_compressed_unasked_is_not_unpacked",
+    ],
+    "S13": [
+        "faults/test_hostile.py::test_hostile_json_is_an_error_of_ours",
+        "faults/test_hostile.py::test_random_mutations_of_an_answer",
+    ],
+    "S14": [
+        "faults/test_hostile.py::test_hostile_json_is_an_error_of_ours",
+    ],
+    "S15": [
+        "faults/test_hostile.py::test_what_is_new_is_tolerated",
+    ],
+    "S16": [
+        "faults/test_hostile.py::test_every_status_with_every_body",
+    ],
+    "S17": [
+        "faults/test_calls.py::test_what_may_pass_is_tried_again",
+        "faults/test_calls.py::test_what_will_not_pass_is_told_at_once",
+        "faults/test_files.py::test_what_cannot_be_read_again_is_sent_once",
+        "faults/test_files.py::test_an_upload_is_sent_again",
+    ],
+    "S18": [
+        "unit/test_retry.py::test_what_the_server_says",
+        "faults/test_calls.py::test_a_pause_that_is_too_long_is_left_to_the_caller",
+    ],
+    "S19": [
+        "faults/test_calls.py::test_a_storm_is_not_fed",
+    ],
+    "S20": [
+        "faults/test_hostile.py::test_an_answer_that_was_lost_is_given_once",
+    ],
+    "S21": [
+        "faults/test_calls.py::test_silence_after_a_post_is_not_asked_for_again",
+    ],
+    "S22": [
+        "faults/test_hostile.py::test_nothing_follows_a_redirect",
+        "faults/test_files.py::test_a_picture_elsewhere_is_fetched_without_the_key",
+    ],
+    "S23": [
+        "unit/test_transport.py::test_proxies_of_the_environment",
+    ],
+    "S25": [
+        "faults/test_secrets.py::test_no_failure_shows_the_key",
+        "faults/test_secrets.py::test_no_object_shows_the_key",
+        "faults/test_secrets.py::test_another_wrong_setting_does_not_show_the_key",
+    ],
+    "S26": [
+        "faults/test_secrets.py::test_a_key_that_cannot_be_is_refused_unseen",
+    ],
+    "S27": [
+        "faults/test_hostile.py::test_no_id_reaches_another_address",
+        "faults/test_calls.py::test_an_id_is_one_segment",
+    ],
+    "S28": [
+        "faults/test_hostile.py::test_a_header_s_name_cannot_inject",
+        "faults/test_hostile.py::test_a_file_s_name_stays_in_its_place",
+    ],
+    "S29": [
+        "faults/test_files.py::test_names_of_downloads",
+        "faults/test_files.py::test_wrong_bytes",
+    ],
+    "S30": [
+        "faults/test_files.py::test_memory",
+        "faults/test_hostile.py::test_an_early_refusal_of_an_upload_is_what_it_says",
     ],
 }

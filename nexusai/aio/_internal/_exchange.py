@@ -8,6 +8,7 @@ from typing import Any, AsyncIterator, List, Mapping, NamedTuple, Optional, Unio
 from nexusai import error as errors
 from nexusai._internal import _hints, _responses
 from nexusai._internal._bodies import Header
+from nexusai._internal._frames import forget_locals
 from nexusai._internal._responses import Answer
 from nexusai._internal._runtime import CLOCK, Clock, async_finish
 from nexusai._internal._transport import AsyncResponse, AsyncTransport, Request, TransportError, Url
@@ -16,7 +17,6 @@ from nexusai.aio._internal._upload import AsyncUpload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
 
 _EXCERPT = 500
-_LIBRARIES = frozenset({"anyio", "h11", "httpcore", "httpcore2", "httpx", "httpx2", "pyreqwest", "trio"})
 _LAST_MOMENT = 0.1
 """Seconds for what follows the announced end of a stream: mostly the mark that its body has ended."""
 
@@ -217,26 +217,3 @@ class AsyncExchange:
             hint=_hints.for_timeout(name, sent=error.sent),
             sent=error.sent,
         )
-
-
-def forget_locals(error: BaseException) -> None:
-    """Empty the frames that an error has left, and those of its causes; where they were stays to be seen.
-
-    Their variables hold the request as it was sent, with the key, and tracebacks with locals show them.
-    """
-    from traceback import clear_frames
-
-    left: Optional[BaseException] = error
-    seen: List[BaseException] = []
-    while left is not None and left not in seen:  # libraries have made circles of them
-        seen.append(left)
-        clear_frames(left.__traceback__)
-        left = _beneath(left)
-
-
-def _beneath(error: BaseException) -> Optional[BaseException]:
-    """What a library has made `error` of; never an error that the caller was busy with when it called us."""
-    context = error.__context__
-    if error.__cause__ is not None or context is None:
-        return error.__cause__
-    return context if type(context).__module__.partition(".")[0] in _LIBRARIES else None

@@ -80,7 +80,12 @@ class AsyncTaskPoller:
         deadline = min(started + self._poll_timeout, self._total)
         reported: Optional[Tuple[str, Optional[float]]] = None
         while True:
-            task, answer, held = await self._look(task_id, deadline, watched=on_progress is not None)
+            try:
+                task, answer, held = await self._look(task_id, deadline, watched=on_progress is not None)
+            except errors.APITimeoutError as error:
+                if self._client.clock.monotonic() < self._total:
+                    raise
+                raise self._too_late(task_id, "not known to have ended", error.request_id) from error
             if on_progress is not None and (task.status, task.progress) != reported:
                 reported = (task.status, task.progress)
                 on_progress(task)
@@ -110,14 +115,18 @@ class AsyncTaskPoller:
     async def _pause(self, task: Task, started: float, deadline: float, *, held: bool) -> None:
         now = self._client.clock.monotonic()
         if now >= deadline:
-            total = self._client.total_timeout if now >= self._total else None
-            name, seconds = ("total_timeout", total) if total else ("poll_timeout", self._poll_timeout)
-            raise errors.TaskTimeoutError(
-                f"Task {task.task_id} is still {task.status} after {seconds:g} s "
-                f"(`{name}`). It goes on: `client.tasks.wait(task_id)` waits further.",
-                task_id=task.task_id,
-                request_id=task.request_id,
-            )
+            raise self._too_late(task.task_id, f"still {task.status}", task.request_id)
         if not held:
             pause = max(_FIRST_PAUSE, _PATIENCE * (now - started))
             await self._client.clock.async_sleep(min(pause, self._poll_interval, deadline - now))
+
+    def _too_late(self, task_id: str, state: str, request_id: Optional[str]) -> errors.TaskTimeoutError:
+        client = self._client
+        total = client.total_timeout if client.clock.monotonic() >= self._total else None
+        name, seconds = ("total_timeout", total) if total else ("poll_timeout", self._poll_timeout)
+        return errors.TaskTimeoutError(
+            f"Task {task_id} is {state} after {seconds:g} s (`{name}`). It goes on: "
+            "`client.tasks.wait(task_id)` waits further.",
+            task_id=task_id,
+            request_id=request_id,
+        )

@@ -6,14 +6,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, Optional, cast
 
 import pydantic
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from nexusai import error as errors
 from nexusai._internal import _bodies, _responses, _retry
+from nexusai._internal._frames import forget_locals
 from nexusai._internal._runtime import async_finish, async_following
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
-from nexusai.aio._internal._exchange import AsyncExchange, Call, forget_locals
+from nexusai.aio._internal._exchange import AsyncExchange, Call
 from nexusai.aio._internal._poller import AsyncTaskPoller
 from nexusai.models import Route, TaskFailure, TextResponse
 from nexusai.types import JSONObject, TextChunk
@@ -131,7 +132,11 @@ class AsyncStreamProcessor:
                 exchange = resumed
             for chunk in await self._rest_of_task():
                 yield chunk
-        except Exception:
+        except Exception as error:
+            data = (
+                b""  # what the platform sent is not shown by tracebacks with variables: it may quote the key
+            )
+            forget_locals(error)
             raise
         except BaseException:  # the reader leaves
             await async_finish(self._leave)
@@ -335,9 +340,11 @@ class AsyncStreamProcessor:
 
     async def _no_stream(self, kind: str) -> errors.InvalidResponseError:
         assert self._exchange is not None  # noqa: S101 - it was just opened
-        found = self._client.redacted(await self._exchange.excerpt())[:_EXCERPT].decode("utf-8", "replace")
+        hide = self._client.redacted
+        found = hide(await self._exchange.excerpt())[:_EXCERPT].decode("utf-8", "replace")
+        shown = hide(kind.encode())[:_EXCERPT].decode("utf-8", "replace")
         return errors.InvalidResponseError(
-            f"Expected an event stream, but the answer's content type is {kind[:100]}. Is `base_url` right?",
+            f"Expected an event stream, but the answer's content type is {shown}. Is `base_url` right?",
             self._exchange.status,
             response_body=found or None,
             **self._so_far(),
@@ -351,6 +358,7 @@ class AsyncStreamProcessor:
         )
 
     def _reported(self, chunk: JSONObject) -> errors.StreamError:
+        chunk = from_json(self._client.redacted(to_json(chunk)))
         inner = chunk.get("error")
         facts: JSONObject = inner if isinstance(inner, dict) else {"message": inner} if inner else chunk
         code = facts.get("code")
