@@ -219,7 +219,7 @@ CASES = (
     ),
     Case(
         "stream1",
-        "One streamed event, each in a network chunk of its own",
+        "One streamed event, each in a write and an HTTP chunk of its own",
         action="stream",
         columns=_EVENTS,
         count=PIECES,
@@ -231,16 +231,29 @@ CASES = (
             Ratio(0.15, "openai", ours="nexusai[fast]"),
             Ratio(0.45, "anthropic", ours="nexusai[fast]"),
         ),
+        note="Sent as fast as the socket takes them: a client that is slower than the server finds many of "
+        "them in one read.",
     ),
     Case(
         "stream64",
-        "One streamed event, 64 to a network chunk",
+        "One streamed event, 64 to a write and an HTTP chunk",
         action="stream",
         columns=_EVENTS,
         count=PIECES,
         path=f"/{PIECES}x64",
         contenders=(*_SYNC, "raw"),
         goals=(Ratio(0.05, "openai"), Ratio(0.05, "openai", ours="nexusai[fast]")),
+    ),
+    Case(
+        "paced",
+        "One streamed event, one every 300 µs",
+        action="stream",
+        columns=_EVENTS,
+        count=PIECES,
+        path=f"/{PIECES}x1/every300us",
+        contenders=(*_SYNC, "raw"),
+        note="So that each is waited for and read by itself, as a model's words are. What `raw` costs is "
+        "mostly the system's: to put a process to sleep and to wake it. No goal was set for this.",
     ),
     Case(
         "decode",

@@ -26,10 +26,11 @@ also depend on what else the machine does. Files are moved in at most three roun
 `nexusai[fast]` is the same SDK over pyreqwest (`transport="fast"`). `keystone-ai` has no async client.
 
 The server is a process of its own. It answers prebuilt bytes over loopback in each API's own shape, so
-that a client waits for it in wall time only; nothing of it is in a client's CPU. Streams are sent as fast
-as the socket takes them, each event (or 64) in an HTTP chunk and a write of its own; each contender reads
-its own API's event shape, which is larger for `openai` and `anthropic` than for the others. A client that
-is slower than the server may find several chunks in one read.
+that a client waits for it in wall time only; nothing of it is in a client's CPU. Each contender reads its own
+API's event shape, which is larger for `openai` and `anthropic` than for the others. Streams are sent as fast
+as the socket takes them, each event (or 64) in an HTTP chunk and a write of its own, as when the goals were
+set; how many of them the system hands over in one read depends on who is faster. Where it says that they
+come at a pace, each is a read.
 
 The platform's figures come from a server on a fresh data directory (SQLite) and the SDK's `tasks.wait`,
 while its upstream works {work} ms on each of {tasks} tasks, or 1 s on each of 20; their goals are held

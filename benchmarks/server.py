@@ -4,7 +4,8 @@ It does no work worth naming, so that what is measured is the client. As a proce
 `python benchmarks/server.py` prints its address and serves until standard input ends.
 
 The path before an API's own says how to answer: `/2000x64/…` streams 2000 pieces of text, 64 to a
-write (and to an HTTP chunk); `/20x1/hold1000/…` holds each stream after its first piece until 1000 are
+write (and to an HTTP chunk), `/2000x64/every900us/…` with so much time between two, so that each is read by
+itself; `/20x1/hold1000/…` holds each stream after its first piece until 1000 are
 open, and then goes on with all of them in turn; `/100ms/…` answers after a tenth of a second;
 `/task100ms/…` accepts a task that takes so long; `/hashed/…` tells a download's checksum.
 """
@@ -32,7 +33,8 @@ MEGABYTE = 1024 * 1024
 ANSWER = "Hello, how can I help you today?"
 PIECE = "token "
 _TARGET = re.compile(
-    r"^(?P<method>\S+) (?:/(?P<pieces>\d+)x(?P<per_write>\d+))?(?:/hold(?P<hold>\d+))?(?:/(?P<pause>\d+)ms)?"
+    r"^(?P<method>\S+) (?:/(?P<pieces>\d+)x(?P<per_write>\d+))?(?:/every(?P<every>\d+)us)?"
+    r"(?:/hold(?P<hold>\d+))?(?:/(?P<pause>\d+)ms)?"
     r"(?:/task(?P<task>\d+)ms)?(?:/(?P<hashed>hashed))?(?:/(?P<size>\d+)MB)?(?P<path>/[^\s?]*)\S* HTTP"
 )
 _NONCE = re.compile(rb"nonce-\d+")
@@ -298,8 +300,21 @@ class Connection(asyncio.Protocol):
             if target["pause"]:
                 loop = asyncio.get_running_loop()
                 loop.call_later(int(target["pause"]) / 1000, self._write, writes)
+            elif target["every"]:
+                pacing = asyncio.get_running_loop().create_task(
+                    self._pace(writes, int(target["every"]) / 1e6)
+                )
+                pacing.add_done_callback(asyncio.Task.result)
             else:
                 self._write(writes)
+
+    async def _pace(self, writes: tuple[bytes, ...], pause: float) -> None:
+        """No timer is so fine, so the clock is watched."""
+        for data in writes:
+            self._transport.write(data)
+            end = time.perf_counter() + pause
+            while time.perf_counter() < end:  # noqa: ASYNC110 - nobody tells of a moment, but the clock
+                await asyncio.sleep(0)
 
     def _hold(self, path: str, body: bytes, pieces: int, wanted: int) -> None:
         """Begin a stream whose every piece is what was asked for; go on when so many have begun."""

@@ -29,13 +29,22 @@ class Here(Contender):
 OURS = Here("nexusai", "nexus-ai-sdk", "")
 RAW = Here("raw", "httptools", "")
 
-SMALL = {"import": 0, "cold": 0, "second": 2, "call": 2, "concurrent": 64, "stream1": 5, "stream64": 5}
+SMALL = {
+    "import": 0,
+    "cold": 0,
+    "second": 2,
+    "call": 2,
+    "concurrent": 64,
+    "stream1": 5,
+    "stream64": 5,
+    "paced": 5,
+}
 SMALL |= {"decode": 1, "embed": 1, "upload": 2, "download": 2, "verified": 2, "held": 50}
 
 
 def small(case: Case) -> Case:
     """The same case, with so little to do that it takes no time."""
-    paths = {"stream1": "/5x1", "stream64": "/5x64"}
+    paths = {"stream1": "/5x1", "stream64": "/5x64", "paced": "/5x1/every300us"}
     path = paths.get(case.name, case.path)
     mine = tuple(name for name in case.contenders if name in ("nexusai", "raw"))
     return replace(case, count=SMALL[case.name], path=path, contenders=mine, processes=1)
