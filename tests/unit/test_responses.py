@@ -42,6 +42,13 @@ def test_what_is_no_json_is_quoted_by_its_beginning() -> None:
         _responses.read_json(Answer(200, {}, b"?"))
 
 
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity"])
+def test_what_is_no_number_is_no_json(number: bytes) -> None:
+    """Though Python's own parser takes it for one."""
+    with pytest.raises(errors.InvalidResponseError, match="Expected JSON"):
+        _responses.read_json(answer(b'{"a": ' + number + b"}"))
+
+
 def test_a_model_is_told_its_request_id() -> None:
     """It is what to quote."""
     task = _responses.read_model(answer(b'{"task_id": "t", "status": "queued"}'), Task)
@@ -77,9 +84,9 @@ def test_a_bare_list_is_the_only_page(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "expected", "found"),
     [
-        (b'{"data": {}}', "a list in `data`", "found dict"),
-        (b'{"other": []}', "a list in `data`", "found NoneType"),
-        (b'"text"', "a list in `data`", "found str"),
+        (b'{"data": {}}', "a list in `data`", "found none"),
+        (b'{"other": []}', "a list in `data`", "found none"),
+        (b'"text"', "a list in `data`", "found none"),
         (b'[{"name": "m"}]', "ModelInfo", "id: Field required"),
     ],
 )
