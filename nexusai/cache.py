@@ -55,9 +55,10 @@ class Cache:
     ) -> None:
         if not max_bytes > 0 or not lifetime > 0:
             raise ValueError("max_bytes, lifetime: expected more than 0")
-        self.directory = None if directory is None else os.path.abspath(os.fspath(directory))
-        self.max_bytes = int(max_bytes)
-        self.lifetime = float(lifetime)
+        place: Optional[str] = None if directory is None else os.path.abspath(os.fspath(directory))
+        self.directory: Optional[str] = place
+        self.max_bytes: int = int(max_bytes)
+        self.lifetime: float = float(lifetime)
         from nexusai._internal._runtime import renewed_in_children
 
         self._store = self._new_store()

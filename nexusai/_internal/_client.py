@@ -121,7 +121,9 @@ class InternalClient:
         self.telemetry = telemetry_of(settings["otel"], self.base_url, self._api_key)
         """OpenTelemetry; None where it is off."""
         self.observer = Observer(on_request, on_response, self._api_key, self.telemetry)
-        self.kept = None if cache is None else KeptAnswers(cache, self.base_url, self._headers, self._api_key)
+        self.kept: Optional[KeptAnswers] = (
+            None if cache is None else KeptAnswers(cache, self.base_url, self._headers, self._api_key)
+        )
         """What this client keeps of the platform's answers; None where it keeps nothing."""
         self._budget = _retry.RetryBudget()
         self.long_polls: Optional[bool] = None

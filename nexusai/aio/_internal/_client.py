@@ -119,7 +119,7 @@ class AsyncInternalClient:
         self.telemetry = telemetry_of(settings["otel"], self.base_url, self._api_key)
         """OpenTelemetry; None where it is off."""
         self.observer = Observer(on_request, on_response, self._api_key, self.telemetry)
-        self.kept = (
+        self.kept: Optional[AsyncKeptAnswers] = (
             None if cache is None else AsyncKeptAnswers(cache, self.base_url, self._headers, self._api_key)
         )
         """What this client keeps of the platform's answers; None where it keeps nothing."""
