@@ -43,7 +43,7 @@ class Meeting:
 
     report: dict[str, Any]
     requests: list[Seen] = field(default_factory=list)
-    canary: int = 0
+    elsewhere: list[Seen] = field(default_factory=list)
     hung_up: bool = False
     noise: str = ""
 
@@ -59,6 +59,11 @@ class Meeting:
         return (
             bool(report["error"]) and (report["sdk_error"] or report["value_error"]) and not report["leaked"]
         )
+
+    @property
+    def kept_to_itself(self) -> bool:
+        """Whatever was asked of somebody else, neither the key nor a body went there."""
+        return not any(seen.body or KEY in str(seen.lines) for seen in self.elsewhere)
 
     @property
     def whole(self) -> bool:
@@ -690,14 +695,14 @@ ROWS: tuple[Row, ...] = (
         "S22",
         "A redirect to somebody else (307): neither key nor body go there",
         lambda shape, elsewhere: [_raw(b"", 307, location=elsewhere)],
-        lambda it: it.canary == 0 and it.failed_well,
+        lambda it: it.kept_to_itself and it.failed_well,
         options=_ONCE,
     ),
     Row(
         "S22",
         "The same with 302",
         lambda shape, elsewhere: [_raw(b"", 302, location=elsewhere)],
-        lambda it: it.canary == 0 and it.failed_well,
+        lambda it: it.kept_to_itself and it.failed_well,
         options=_ONCE,
     ),
     Row(

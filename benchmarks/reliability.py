@@ -157,7 +157,7 @@ def _meet(row: Row, contender: Contender, colour: str) -> Meeting:
             if row.at in ("https", "untrusted"):
                 url = url.replace("http:", "https:")
             report, noise, hung_up = _process(row, contender, colour, url, directory, server)
-        return Meeting(report, server.requests, len(elsewhere.requests), hung_up, noise)
+        return Meeting(report, server.requests, elsewhere.requests, hung_up, noise)
     finally:
         server.stop()
         elsewhere.stop()
