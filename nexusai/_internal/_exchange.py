@@ -9,7 +9,7 @@ from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Union
 
 from nexusai import error as errors
 from nexusai._internal import _hints, _responses
-from nexusai._internal._bodies import Header
+from nexusai._internal._bodies import Header, masked
 from nexusai._internal._frames import forget_locals
 from nexusai._internal._pool import Pool, Pools
 from nexusai._internal._responses import Answer
@@ -202,7 +202,7 @@ class Exchange:
         """What a transport's error means for the caller."""
         forget_locals(error)
         request_id = self.headers.get("x-request-id")
-        where = f"{self._call.method} {self._call.url.shown}".replace(self._secret, "***")
+        where = masked(f"{self._call.method} {self._call.url.shown}", self._secret)
         if not error.timed_out:
             return errors.NetworkError(
                 f"No answer to {where}: {str(error)[:_EXCERPT]}.",

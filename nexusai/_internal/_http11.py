@@ -23,7 +23,9 @@ from nexusai._internal._transport import (
     Url,
 )
 
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024
+_LONG_READ_BYTES = 256 * 1024
+"""Of a long body; memory for as much at once is dearer than an event of a stream."""
 _WRITE_BYTES = 128 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
 _LONG_BODY_DIGITS = 6
@@ -121,12 +123,12 @@ class HTTP11Transport:
                 return event
             protocol.receive_data(self._read())
 
-    def _read(self) -> bytes:
+    def _read(self, most: int = _READ_BYTES) -> bytes:
         sock = self._socket
         if sock is None:
             raise TransportError("read error: the connection was closed", timed_out=False, sent=True)
         try:
-            data = sock.read(_READ_BYTES, self._patience("read timeout"))
+            data = sock.read(most, self._patience("read timeout"))
         except OSError as error:
             raise _failure("read", error) from error
         if not data and self._protocol.their_state is h11.SEND_RESPONSE:
@@ -159,7 +161,7 @@ class HTTP11Transport:
             if block:
                 yield block
             if left:
-                block = self._read()
+                block = self._read(_LONG_READ_BYTES)
                 if not block:
                     what = f"read error: {left} of {length} bytes are missing"
                     raise TransportError(what, timed_out=False, sent=True)

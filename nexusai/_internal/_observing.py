@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from nexusai import error as errors
+from nexusai._internal._bodies import masked
 
 if TYPE_CHECKING:
     from nexusai._internal._telemetry import Operation, Telemetry
@@ -85,7 +86,7 @@ class Observer:
         return StreamObservation(f"{call.method} {self._url(call)}", self._secret, self._telemetry, call)
 
     def _url(self, call: Any) -> str:
-        return str(call.url.shown.replace(self._secret, "***"))
+        return masked(call.url.shown, self._secret)
 
 
 class Observation:
@@ -227,7 +228,7 @@ def _reason(error: errors.APIError) -> str:
 
 def _shown(text: Any, secret: str) -> str:
     """On one line, whatever a server has put into it, and without the API key."""
-    line = str(text).replace(secret, "***")
+    line = masked(str(text), secret)
     return line if line.isprintable() else "".join(c if c.isprintable() else " " for c in line)
 
 

@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from nexusai import error as errors
 from nexusai._internal import _hints
+from nexusai._internal._bodies import SHORTEST_SECRET, masked
 from nexusai._internal._frames import forget_locals
 from nexusai._internal._retry import rate_limit, retry_after
 from nexusai.models import TASK_OUTPUTS, Model, Page, Result, Task, TaskFailure
@@ -150,7 +151,7 @@ def _task_error(task: Task) -> errors.TaskFailedError:
 
 def redacted(content: bytes, secret: str) -> bytes:
     """`content` without `secret` in it."""
-    return content.replace(secret.encode(), b"***") if secret else content
+    return content.replace(secret.encode(), b"***") if len(secret) >= SHORTEST_SECRET else content
 
 
 def status_error(answer: Answer) -> errors.APIError:
@@ -175,7 +176,7 @@ def status_error(answer: Answer) -> errors.APIError:
 
 
 def _without(text: Optional[str], secret: str) -> Optional[str]:
-    return text.replace(secret, "***") if text and secret else text
+    return masked(text, secret) if text else text
 
 
 def file_name(disposition: str) -> Optional[str]:

@@ -22,6 +22,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
+from nexusai._internal._bodies import masked
 from nexusai._internal._runtime import renewed_in_children
 from nexusai._internal._transport import Url, parse_url
 from nexusai.constants import MAX_TELEMETRY_CONTENT_BYTES
@@ -252,7 +253,7 @@ class Telemetry:
 
     def without_secret(self, text: str) -> str:
         """A text without the API key, and without what no exporter could write."""
-        shown = text.replace(self._secret, "***")
+        shown = masked(text, self._secret)
         return shown if shown.isascii() else shown.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
+from nexusai._internal._bodies import masked
 from nexusai._internal._runtime import CLOCK, Clock
 from nexusai._internal._sse import EventDecoder
 from nexusai._internal._transport import AsyncTransport, Transport, TransportError
@@ -171,7 +172,7 @@ class Recording(Stage):
         return redacted
 
     def _cleaned(self, text: str, secret: str) -> str:
-        plain = text.replace(secret, "***") if secret else text
+        plain = masked(text, secret)
         return plain if self._redact is None else self._redact(plain)
 
     def _complaint(self, call: Call) -> str:

@@ -311,3 +311,10 @@ def test_a_value_has_nothing_around_it(value: str) -> None:
     with pytest.raises(ValueError, match="^the value of the header 'x-a' begins or ends with a space$"):
         _bodies.checked_headers({"x-a": value})
     assert _bodies.checked_headers({"x-a": "\u00ff~ \u00e9"}) == [(b"x-a", b"\xff~ \xe9")]
+
+
+def test_a_key_of_a_few_letters_masks_nothing() -> None:
+    """As in tests: a text that happens to hold them stays readable."""
+    assert _bodies.masked("the key nxs_0123 is wrong", "nxs_0123") == "the key *** is wrong"
+    assert _bodies.masked("the key test is wrong", "test") == "the key test is wrong"
+    assert _bodies.masked("nothing to hide", "") == "nothing to hide"
