@@ -60,6 +60,7 @@ class Exchange:
         self._answer: Optional[Answer] = None
         self._complete = False
         self._blocks: Any = None  # of an upload: a generator
+        self._chunks: Any = None  # of the answer: another
 
     @property
     def status(self) -> Optional[int]:
@@ -133,7 +134,8 @@ class Exchange:
     def chunks(self) -> Iterator[bytes]:
         """The body of a stream, as it comes; `TransportError` where it breaks off."""
         assert self._response is not None  # noqa: S101 - `begin` has it
-        return self._response.chunks()
+        self._chunks = self._response.chunks()
+        return self._chunks
 
     def hasten(self) -> bool:
         """Give the rest of the body only a moment; False where that cannot be."""
@@ -147,7 +149,7 @@ class Exchange:
         assert self._response is not None  # noqa: S101 - only called with one
         pieces: List[bytes] = []
         size = 0
-        for chunk in self._response.chunks():
+        for chunk in self.chunks():
             pieces.append(chunk)
             size += len(chunk)
             if size <= limit:
@@ -178,8 +180,10 @@ class Exchange:
             self._pool = None
 
     def _cut_short(self) -> None:
-        if self._blocks is not None:
-            finish(self._blocks.close)
+        for generator in (self._blocks, self._chunks):
+            if generator is not None:
+                with suppress(RuntimeError, ValueError):  # another task or thread is just reading from it
+                    finish(generator.close)
         if self._response is not None:
             finish(self._response.close)
 

@@ -188,9 +188,13 @@ class _Process:
 _PROCESS = _Process()
 
 
-def scope() -> Hashable:
-    """What connections may be shared within: the process. A forked child is another one."""
+def process() -> Hashable:
+    """This process. A forked child is another one."""
     return _PROCESS
+
+
+scope = process
+"""What connections may be shared within: the process."""
 
 
 def _in_child() -> None:

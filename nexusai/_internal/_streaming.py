@@ -15,7 +15,7 @@ from nexusai._internal import _bodies, _responses, _retry
 from nexusai._internal._exchange import Call, Exchange
 from nexusai._internal._frames import forget_locals
 from nexusai._internal._poller import TaskPoller
-from nexusai._internal._runtime import finish, following
+from nexusai._internal._runtime import finish, following, process
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
 from nexusai.models import Route, TaskFailure, TextResponse
@@ -56,6 +56,7 @@ class StreamProcessor:
         self._known = ""  # of a stream that was taken up: the last id before
         self._task_id: Optional[str] = None
         self._resumable = False
+        self._process = process()
         self._trouble: Optional[errors.APIError] = None
         self._failures = 0
         self._parts_at_failure = 0
@@ -244,8 +245,8 @@ class StreamProcessor:
     def _leave(self) -> None:
         """Stop what nobody will read: the platform cannot know that this is no broken connection."""
         self.close()
-        if not self._resumable or self.ended:
-            return
+        if not self._resumable or self.ended or self._process is not process():
+            return  # in a forked child it is the parent's stream, who may read on
         call = self._client.call("POST", _bodies.path("tasks", self._task_id or "", "cancel"))
         with suppress(errors.APIError):
             self._client.open(call._replace(timeout=_CANCEL_TIMEOUT), retries=0)

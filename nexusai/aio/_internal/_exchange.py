@@ -58,6 +58,7 @@ class AsyncExchange:
         self._answer: Optional[Answer] = None
         self._complete = False
         self._blocks: Any = None  # of an upload: a generator
+        self._chunks: Any = None  # of the answer: another
 
     @property
     def status(self) -> Optional[int]:
@@ -131,7 +132,8 @@ class AsyncExchange:
     def chunks(self) -> AsyncIterator[bytes]:
         """The body of a stream, as it comes; `TransportError` where it breaks off."""
         assert self._response is not None  # noqa: S101 - `begin` has it
-        return self._response.chunks()
+        self._chunks = self._response.chunks()
+        return self._chunks
 
     def hasten(self) -> bool:
         """Give the rest of the body only a moment; False where that cannot be."""
@@ -145,7 +147,7 @@ class AsyncExchange:
         assert self._response is not None  # noqa: S101 - only called with one
         pieces: List[bytes] = []
         size = 0
-        async for chunk in self._response.chunks():
+        async for chunk in self.chunks():
             pieces.append(chunk)
             size += len(chunk)
             if size <= limit:
@@ -176,8 +178,10 @@ class AsyncExchange:
             self._pool = None
 
     async def _cut_short(self) -> None:
-        if self._blocks is not None:
-            await async_finish(self._blocks.aclose)
+        for generator in (self._blocks, self._chunks):
+            if generator is not None:
+                with suppress(RuntimeError, ValueError):  # another task or thread is just reading from it
+                    await async_finish(generator.aclose)
         if self._response is not None:
             await async_finish(self._response.aclose)
 

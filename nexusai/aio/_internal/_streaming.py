@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 from nexusai import error as errors
 from nexusai._internal import _bodies, _responses, _retry
 from nexusai._internal._frames import forget_locals
-from nexusai._internal._runtime import async_finish, async_following
+from nexusai._internal._runtime import async_finish, async_following, process
 from nexusai._internal._sse import EventDecoder, ServerSentEvent
 from nexusai._internal._transport import TransportError
 from nexusai.aio._internal._exchange import AsyncExchange, Call
@@ -54,6 +54,7 @@ class AsyncStreamProcessor:
         self._known = ""  # of a stream that was taken up: the last id before
         self._task_id: Optional[str] = None
         self._resumable = False
+        self._process = process()
         self._trouble: Optional[errors.APIError] = None
         self._failures = 0
         self._parts_at_failure = 0
@@ -244,8 +245,8 @@ class AsyncStreamProcessor:
     async def _leave(self) -> None:
         """Stop what nobody will read: the platform cannot know that this is no broken connection."""
         await self.aclose()
-        if not self._resumable or self.ended:
-            return
+        if not self._resumable or self.ended or self._process is not process():
+            return  # in a forked child it is the parent's stream, who may read on
         call = self._client.call("POST", _bodies.path("tasks", self._task_id or "", "cancel"))
         with suppress(errors.APIError):
             await self._client.open(call._replace(timeout=_CANCEL_TIMEOUT), retries=0)
