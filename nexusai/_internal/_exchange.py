@@ -134,8 +134,8 @@ class Exchange:
     def chunks(self) -> Iterator[bytes]:
         """The body of a stream, as it comes; `TransportError` where it breaks off."""
         assert self._response is not None  # noqa: S101 - `begin` has it
-        self._chunks = self._response.chunks()
-        return self._chunks
+        chunks = self._chunks = self._response.chunks()
+        return chunks
 
     def hasten(self) -> bool:
         """Give the rest of the body only a moment; False where that cannot be."""
