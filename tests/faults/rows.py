@@ -11,6 +11,7 @@ from typing import Dict, List
 ROWS: Dict[str, List[str]] = {
     "S1": [
         "faults/test_secrets.py::test_no_failure_to_connect_shows_the_key",
+        "faults/test_tls.py::test_a_wrong_certificate_hears_nothing",
     ],
     "S2": [
         "faults/test_calls.py::test_a_broken_connection_is_replaced",
@@ -100,6 +101,10 @@ ROWS: Dict[str, List[str]] = {
     ],
     "S23": [
         "unit/test_transport.py::test_proxies_of_the_environment",
+    ],
+    "S24": [
+        "faults/test_tls.py::test_a_trusted_certificate_is_enough",
+        "faults/test_tls.py::test_a_wrong_certificate_hears_nothing",
     ],
     "S25": [
         "faults/test_secrets.py::test_no_failure_shows_the_key",

@@ -36,7 +36,7 @@ from nexusai._internal._runtime import async_in_thread
 from nexusai.aio._internal._download import AsyncDownload
 
 pytestmark = pytest.mark.anyio
-RUNS = int(os.environ.get("NEXUS_FAULT_RUNS", "3"))
+RUNS = int(os.environ.get("NEXUS_FAULT_RUNS", "30"))
 TASK = {"task_id": "t", "status": "queued"}
 BODY = json.dumps(TASK).encode()
 WHOLE = head(200, {"content-type": "application/json", "content-length": str(len(BODY))}) + BODY
@@ -93,16 +93,24 @@ async def test_junk_is_an_error_of_ours(
     assert (await async_client.tasks.get("t")).task_id == "t"
 
 
-@pytest.mark.parametrize(
-    "before",
-    [b"HTTP/1.1 100 X\r\n\r\n" * 1000, b"HTTP/1.1 103 X\r\nlink: x\r\n\r\n", b""],
-)
+@pytest.mark.parametrize("before", [b"HTTP/1.1 100 X\r\n\r\n" * 50, b"HTTP/1.1 103 X\r\nlink: x\r\n\r\n"])
 async def test_what_comes_before_an_answer_is_none(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, before: bytes
 ) -> None:
-    """Interim answers are skipped, a folded header is read."""
-    folded = b"HTTP/1.1 200 X\r\nx: a\r\n  b\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
-    faults.plays(drop(before + folded))
+    """Interim answers are skipped."""
+    faults.plays(drop(before + WHOLE))
+    assert (await async_client.tasks.get("t")).task_id == "t"
+
+
+async def test_a_folded_header_harms_nothing(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """It is read, or the whole answer is refused: no line of it becomes another header."""
+    faults.plays(drop(WHOLE.replace(b"\r\n", b"\r\nx: a\r\n  location: b\r\n", 1)), send(WHOLE))
+    with suppress(errors.NetworkError):
+        assert (await async_client.with_options(max_retries=0).tasks.get("t")).task_id == "t"
+    faults._script.clear()
+    faults.plays(send(WHOLE))
     assert (await async_client.tasks.get("t")).task_id == "t"
 
 
@@ -284,7 +292,8 @@ async def test_a_stream_cut_anywhere_is_told_once(
             known = int(faults.requests[-1].headers.get("last-event-id", "0"))
             start = max(0, known - dice.randrange(3))
             rest = b"".join(events[start:]) + DONE
-            cut = len(rest) if dice.random() < 0.3 else dice.randrange(len(rest) // 2, len(rest))
+            near = known > len(texts) - 3  # what breaks off without news is waited for longer each time
+            cut = len(rest) if near or dice.random() < 0.3 else dice.randrange(len(rest) // 2, len(rest))
             connection.send(RESUMABLE + b"retry: 0\n\n" + rest[:cut])
             connection.close()
 
@@ -294,10 +303,9 @@ async def test_a_stream_cut_anywhere_is_told_once(
         faults._script.clear()
         faults.plays(*[play(random.Random(seed * 100 + turn)) for turn in range(60)])
         got: List[str] = []
-        with suppress(errors.StreamInterruptedError):
-            async for text in eager.text.stream("hi").text_deltas:
-                got.append(text)
-        assert got == texts[: len(got)], seed
+        async for text in eager.text.stream("hi").text_deltas:
+            got.append(text)
+        assert got == texts, seed
 
 
 async def test_a_role_is_not_told_twice(

@@ -1,0 +1,94 @@
+# Generated from tests/aio/faults/test_tls.py by scripts/unasync.py: edit that file.
+
+"""Certificates that are wrong in one way each: nothing is said to who cannot show a right one."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Iterator, List
+
+import pytest
+import trustme
+from faults.server import PATIENCE, reply
+
+import nexusai
+from nexusai import error as errors
+
+
+class TLSServer:
+    """Answers each request with an empty list, under a certificate that can be changed."""
+
+    def __init__(self) -> None:
+        self.authority = trustme.CA()
+        self.certificate = self.authority.issue_cert("127.0.0.1")
+        self.heard: List[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.base_url = f"https://127.0.0.1:{self._listener.getsockname()[1]}/api/v1"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def send(self, data: bytes) -> None:
+        self._answer = data
+
+    def _accept(self) -> None:
+        reply(200, {"object": "list", "data": []})(self)  # type: ignore[arg-type]  # it only sends
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            plain.settimeout(PATIENCE)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.certificate.configure_cert(context)
+            with plain, suppress(OSError), context.wrap_socket(plain, server_side=True) as sock:
+                data = sock.recv(65536)
+                if data:
+                    self.heard.append(data)
+                    sock.sendall(self._answer)
+
+
+@pytest.fixture
+def secured() -> Iterator[TLSServer]:
+    server = TLSServer()
+    yield server
+    server.stop()
+
+
+def test_a_trusted_certificate_is_enough(
+    secured: TLSServer, transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SSL_CERT_FILE names an authority of one's own."""
+    secured.authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with nexusai.NexusAIClient("k", secured.base_url, transport=transport, timeout=5) as client:
+        assert client.models.list() == []
+    assert len(secured.heard) == 1
+
+
+@pytest.mark.parametrize("wrong", ["nobody trusts it", "another host's", "no longer valid"])
+def test_a_wrong_certificate_hears_nothing(
+    secured: TLSServer, transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """Not one byte of a request; the error says that it is the certificate."""
+    if wrong != "nobody trusts it":
+        secured.authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    if wrong == "another host's":
+        secured.certificate = secured.authority.issue_cert("elsewhere.example")
+    if wrong == "no longer valid":
+        past = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+        secured.certificate = secured.authority.issue_cert("127.0.0.1", not_after=past)
+    client = nexusai.NexusAIClient("k", secured.base_url, transport=transport, timeout=5, max_retries=0)
+    with pytest.raises(errors.NetworkError, match="(?i)certificate") as caught:
+        client.models.list()
+    assert "SSL_CERT_FILE" in (caught.value.hint or "")
+    assert not secured.heard
