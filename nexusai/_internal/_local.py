@@ -32,7 +32,7 @@ class LocalPlatform:
         self, base_url: str, api_key: str, process: Optional[subprocess.Popen[bytes]] = None
     ) -> None:
         self.base_url = base_url
-        self.api_key = Secret(api_key)
+        self.api_key: str = Secret(api_key)
         self._process = process
         if process is not None:
             atexit.register(self.stop)

@@ -154,8 +154,8 @@ class Telemetry:
         self._server = _server(base)
         self._base = base.target.rstrip("/")
         self._tracer = trace.get_tracer("nexusai", __version__)
-        self.captures = os.environ.get(CAPTURE, "").strip().lower() in _CAPTURING
-        self.instruments = instruments()
+        self.captures: bool = os.environ.get(CAPTURE, "").strip().lower() in _CAPTURING
+        self.instruments: Instruments = instruments()
 
     def operation(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Span:
         """The span of a call; within that of another call, a part of it. Use it as `with`, or `end` it."""

@@ -61,8 +61,10 @@ def _options(
 
 texts.mount(app)
 media.mount(app)
-for commands in (files.app, kb.app, sessions.app, tasks.app):
-    app.add_typer(commands)
+app.add_typer(files.app)
+app.add_typer(kb.app)
+app.add_typer(sessions.app)
+app.add_typer(tasks.app)
 platform.mount(app)
 doctor.mount(app)
 app.command("demo")(demo)

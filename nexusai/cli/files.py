@@ -10,7 +10,7 @@ import typer
 from nexusai.cli import running, showing
 from nexusai.cli.words import say
 
-app = running.group("files", "Files on the platform.", "平台上的文件。")
+app: typer.Typer = running.group("files", "Files on the platform.", "平台上的文件。")
 _ID = typer.Argument(..., metavar="FILE_ID")
 _COLUMNS: showing.Columns = {
     "file_id": lambda file: file.file_id,

@@ -11,7 +11,7 @@ from nexusai.cli import running, showing
 from nexusai.cli.words import say
 from nexusai.models import SearchResult
 
-app = running.group(
+app: typer.Typer = running.group(
     "kb", "Knowledge bases: add documents, search them, ask them.", "知识库：添加文档、检索、提问。"
 )
 _ID = typer.Argument(..., metavar="KB_ID")

@@ -25,8 +25,8 @@ OUTPUT = typer.Option(
 Columns = Dict[str, Callable[[Any], Any]]
 """Titles, and what stands below each for a row."""
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out: Console = Console(highlight=False, soft_wrap=True)
+err: Console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def as_json(value: Any) -> None:

@@ -10,7 +10,7 @@ from nexusai.cli import running, showing
 from nexusai.cli.words import say
 from nexusai.error import TaskFailedError
 
-app = running.group("tasks", "Work that the platform has accepted.", "平台已接受的任务。")
+app: typer.Typer = running.group("tasks", "Work that the platform has accepted.", "平台已接受的任务。")
 _ID = typer.Argument(..., metavar="TASK_ID")
 _COLUMNS: showing.Columns = {
     "task_id": lambda task: task.task_id,

@@ -25,6 +25,7 @@ from nexusai.constants import CONTENT_TIMEOUT_FACTOR
 from nexusai.models import Page
 
 if TYPE_CHECKING:
+    from nexusai._internal._telemetry import Telemetry
     from nexusai.cache import Cache
 
 _FOREVER = float("inf")
@@ -116,9 +117,9 @@ class AsyncInternalClient:
             "on_response": on_response,
             "cache": cache,
         }
-        self.telemetry = telemetry_of(settings["otel"], self.base_url, self._api_key)
+        self.telemetry: Optional[Telemetry] = telemetry_of(settings["otel"], self.base_url, self._api_key)
         """OpenTelemetry; None where it is off."""
-        self.observer = Observer(on_request, on_response, self._api_key, self.telemetry)
+        self.observer: Observer = Observer(on_request, on_response, self._api_key, self.telemetry)
         self.kept: Optional[AsyncKeptAnswers] = (
             None if cache is None else AsyncKeptAnswers(cache, self.base_url, self._headers, self._api_key)
         )

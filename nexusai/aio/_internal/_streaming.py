@@ -62,7 +62,7 @@ class AsyncStreamProcessor:
         """The text so far, in pieces: joining them at each one would be quadratic."""
         self.facts: Dict[str, Any] = {}
         """What the chunks told besides text: usage, finish reason, model."""
-        self.ended = False
+        self.ended: bool = False
         """Whether the announced end has come."""
         self.route: Optional[Route] = None
         """Who answers, of those that a call with fallbacks named."""
