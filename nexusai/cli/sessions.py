@@ -9,9 +9,7 @@ import typer
 from nexusai.cli import running, showing
 from nexusai.cli.words import say
 
-app: typer.Typer = running.group(
-    "sessions", "Conversations that are remembered.", "平台会记住的会话。"
-)
+app: typer.Typer = running.group("sessions", "Conversations that are remembered.", "平台会记住的会话。")
 _ID = typer.Argument(..., metavar="SESSION_ID")
 _COLUMNS: showing.Columns = {
     "session_id": lambda session: session.session_id,
