@@ -67,11 +67,13 @@ class Recorder:
         return self.spans
 
     def measured(self) -> Dict[str, List[Tuple[Dict[str, Any], Any]]]:
-        """Of each metric since it was last asked: attributes, and sum or point."""
+        """Of each of our metrics since it was last asked: attributes, and sum or point."""
         data = self._reader.get_metrics_data()
         found: Dict[str, List[Tuple[Dict[str, Any], Any]]] = {}
         for of_resource in data.resource_metrics if data is not None else []:
             for of_scope in of_resource.scope_metrics:
+                if of_scope.scope.name != "nexusai":  # OpenTelemetry measures itself, in some versions
+                    continue
                 for metric in of_scope.metrics:
                     points = [(dict(point.attributes or {}), point) for point in metric.data.data_points]
                     found.setdefault(metric.name, []).extend(points)

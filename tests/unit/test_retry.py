@@ -9,6 +9,7 @@ from typing import Dict, Optional
 import pytest
 
 from nexusai._internal import _retry
+from nexusai.error import RateLimit
 
 NOW = 1_800_000_000.0
 
@@ -71,6 +72,35 @@ def test_a_point_in_time_is_told_from_now() -> None:
     assert 40 < wanted <= 50
 
 
+@pytest.mark.parametrize("prefix", ["x-ratelimit-", "ratelimit-"])
+def test_what_is_left_of_a_limit(prefix: str) -> None:
+    """In either spelling; what is not told is None, and a period that is over is over."""
+
+    def told(**facts: str) -> Optional[RateLimit]:
+        return _retry.rate_limit({prefix + name: value for name, value in facts.items()}, now=NOW)
+
+    assert told(limit="100", remaining="7", reset="12") == RateLimit(100, 7, 12)
+    assert told(reset=str(int(NOW) + 12)) == RateLimit(None, None, 12)
+    assert told(reset=str(int(NOW) - 12)) == RateLimit(None, None, 0)
+    assert told(reset="0.5", remaining="0") == RateLimit(None, 0, 0.5)
+    assert told(limit="many", remaining="-", reset="soon") is None
+    assert told() is None
+
+
+def test_the_period_of_a_limit_is_told_from_now() -> None:
+    """By this computer's clock, unless another is given."""
+    left = _retry.rate_limit({"x-ratelimit-reset": str(time.time() + 50)})
+    assert left is not None
+    assert left.reset is not None
+    assert 40 < left.reset <= 50
+
+
+def test_the_older_spelling_goes_first() -> None:
+    """The platform's own; a gateway before it may tell of another limit."""
+    both = {"x-ratelimit-limit": "1", "ratelimit-limit": "2", "ratelimit-remaining": "3"}
+    assert _retry.rate_limit(both) == RateLimit(1, 3, None)
+
+
 def test_the_wait_doubles_to_its_limit() -> None:
     """And loses up to a quarter."""
     assert [_retry.pause(n, None, jitter=0) for n in (1, 2, 3, 4, 5, 6, 99)] == [0.5, 1, 2, 4, 8, 8, 8]
@@ -85,6 +115,7 @@ def test_what_the_server_asks_for_is_never_cut_short() -> None:
     assert _retry.pause(1, 10, jitter=1) == 11
     assert _retry.pause(1, 60, jitter=0) == 60
     assert _retry.pause(1, 61, jitter=0) is None
+    assert _retry.pause(1, 61) is None
     assert _retry.pause(1, 0, jitter=1) == 0
 
 
