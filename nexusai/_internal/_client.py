@@ -110,7 +110,8 @@ class InternalClient:
                 **{name.lower(): value for name, value in (default_headers or {}).items()},
             }
         )
-        self._pools = Pools(self._open_transport, settings.pop("max_connections"))
+        way = partial(_open_transport, self._own, self._base, self._engine)
+        self._pools = Pools(way, settings.pop("max_connections"))
         self._options: Dict[str, Any] = {
             **settings,
             "default_headers": default_headers,
@@ -429,27 +430,16 @@ class InternalClient:
         pools: Pools = self._pools if stand_in is None else stand_in.pools
         return pools
 
-    def _open_transport(self) -> Transport:
-        return self.transport_to(self._base)
-
     def transport_to(self, url: Url) -> Transport:
         """A way to the origin of `url`."""
         stand_in = self.stand_in
         if stand_in is not None:
             transport: Transport = stand_in.transport
             return transport
-        return self._own or (self._wire(url) if self._engine is None else self._fast(url))
-
-    def _wire(self, url: Url) -> Transport:
-        from nexusai._internal._wire import Wire
-
-        return Wire(url)
-
-    def _fast(self, url: Url) -> Transport:
-        from nexusai._internal._fast import FastTransport
-
-        engine = self._engine if url.origin == self._base.origin else _fast_engine(url, self.timeout)
-        return FastTransport(engine)
+        engine = self._engine
+        if engine is not None and url.origin != self._base.origin:
+            engine = _fast_engine(url, self.timeout)
+        return _open_transport(self._own, url, engine)
 
     def close(self) -> None:
         """Close all connections."""
@@ -487,6 +477,20 @@ class _AsyncElsewhere:
             return self._client.open(call, streaming=streaming, pools=self._pools)
         finally:
             self._pools.close()
+
+
+def _open_transport(own: Optional[Transport], url: Url, engine: Any) -> Transport:
+    # Not a method: pools that refer to their client would keep both, and their connections, until the garbage
+    # collector finds the cycle.
+    if own is not None:
+        return own
+    if engine is not None:
+        from nexusai._internal._fast import FastTransport
+
+        return FastTransport(engine)
+    from nexusai._internal._wire import Wire
+
+    return Wire(url)
 
 
 def _own_transport(http_client: Any) -> Transport:

@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
-from nexusai._internal._runtime import renewed_in_children
+from nexusai._internal._runtime import process, renewed_in_children
 from nexusai._internal._transport import Url
 
 TimedOut = (TimeoutError, socket.timeout)
@@ -81,6 +81,7 @@ class Socket:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._process = process()
 
     @classmethod
     def connect(cls, origin: Url, timeout: float) -> Socket:
@@ -119,7 +120,13 @@ class Socket:
         return _is_readable(self._sock)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection. A thread that just reads from it sees it end.
+
+        In a forked child it is the parent's: it goes on there.
+        """
+        if self._process is process():
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
 
     def __del__(self) -> None:

@@ -57,6 +57,7 @@ class StreamProcessor:
         self._task_id: Optional[str] = None
         self._resumable = False
         self._process = process()
+        self._stopped = False
         self._trouble: Optional[errors.APIError] = None
         self._failures = 0
         self._parts_at_failure = 0
@@ -168,6 +169,8 @@ class StreamProcessor:
         """
         if self.ended:
             return None
+        if self._stopped:
+            raise self._interrupted("it was closed while it was read")
         trouble = self._trouble = self._broken(cause)
         self.close()
         self._failures = 1 if len(self.parts) > self._parts_at_failure else self._failures + 1
@@ -241,6 +244,11 @@ class StreamProcessor:
             return [facts] if facts else []
         self.parts.append(text[len(known) :])
         return [{"delta": {"content": self.parts[-1]}}, facts]
+
+    def stop(self) -> None:
+        """Leave, while another task or thread waits for the next chunk: it is told."""
+        self._stopped = True
+        self._leave()
 
     def _leave(self) -> None:
         """Stop what nobody will read: the platform cannot know that this is no broken connection."""
@@ -494,8 +502,14 @@ class TextStream:
         return self.response
 
     def close(self) -> None:
-        """Close the connection; the platform stops generating."""
-        self._chunks.close()  # type: ignore[attr-defined]  # it is a generator
+        """Close the connection; the platform stops generating.
+
+        Another task or thread may just wait for the next chunk: there, `StreamInterruptedError` is raised.
+        """
+        try:
+            self._chunks.close()  # type: ignore[attr-defined]  # it is a generator
+        except (RuntimeError, ValueError):  # which is running
+            self._processor.stop()
         self._processor.close()
 
     def __enter__(self) -> TextStream:

@@ -130,4 +130,53 @@ ROWS: Dict[str, List[str]] = {
         "faults/test_files.py::test_memory",
         "faults/test_hostile.py::test_an_early_refusal_of_an_upload_is_what_it_says",
     ],
+    "S31": [
+        "unit/test_threads.py::test_sixty_four_threads_on_one_client",
+        "unit/test_threads.py::test_closing_at_the_same_time",
+        "unit/test_threads.py::test_a_stream_is_closed_by_another_thread",
+        "unit/test_threads.py::test_a_stream_is_closed_by_another_task",
+    ],
+    "S32": [
+        "unit/test_processes.py::test_child_and_parent_at_once",
+        "unit/test_processes.py::test_the_functions_of_the_module_work_in_a_child",
+        "unit/test_processes.py::test_locks_that_were_held_at_the_fork",
+        "unit/test_processes.py::test_forks_while_threads_call",
+        "unit/test_processes.py::test_a_child_does_not_end_its_parent_s_stream",
+        "unit/test_processes.py::test_no_two_processes_send_the_same_idempotency_key",
+        "unit/test_pickles.py::test_a_client",
+        "unit/test_pickles.py::test_a_client_that_cannot_be_pickled",
+        "unit/test_pickles.py::test_a_task_goes_on_where_it_is_unpickled",
+        "unit/test_pickles.py::test_results_and_errors",
+    ],
+    "S33": [
+        "unit/test_cancelling.py::test_a_storm_of_cancellations",
+        "unit/test_cancelling.py::test_a_storm_on_trio",
+        "unit/test_cancelling.py::test_cancelled_at_each_of_its_turns",
+        "unit/test_pool.py::test_a_slot_comes_back_whatever_closing_raises",
+    ],
+    "S34": [
+        "unit/test_threads.py::test_mixed_faults_leave_nothing_behind",
+        "unit/test_threads.py::test_awaited_mixed_faults_leave_nothing_behind",
+    ],
+    "S36": [
+        "unit/test_pool.py::test_first_come_first_served",
+        "unit/test_threads.py::test_more_calls_than_connections_are_served_in_turn",
+        "unit/test_threads.py::test_a_full_pool_is_told_as_what_it_is",
+    ],
+    "S37": [
+        "unit/test_programs.py::test_what_is_open_at_the_end",
+        "unit/test_programs.py::test_what_is_open_at_the_end_of_a_loop",
+        "unit/test_programs.py::test_a_loop_that_ends_before_its_client_is_closed",
+        "unit/test_programs.py::test_both_event_loops",
+    ],
+    "S40": [
+        "unit/test_programs.py::test_ctrl_c",
+        "unit/test_programs.py::test_ctrl_c_awaited",
+        "unit/test_programs.py::test_a_signal_that_nobody_catches",
+        "unit/test_pool.py::test_ctrl_c_on_any_line_costs_no_slot",
+    ],
+    "S41": [
+        "unit/test_programs.py::test_odd_places",
+        "unit/test_programs.py::test_results_and_errors_can_be_printed",
+    ],
 }

@@ -12,7 +12,7 @@ import struct
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Set, Tuple
 
 PATIENCE = 20.0
 
@@ -135,11 +135,13 @@ class FaultServer:
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._script: Deque[Act] = deque()
-        self._sockets: List[socket.socket] = []
+        self._sockets: Set[socket.socket] = set()
         self.requests: List[Seen] = []
         self.connections = 0
         self.chooses: Optional[Callable[[Seen], Act]] = None
         """Where it is set, it finds the act for each request, in place of the script."""
+        self.forgets = False
+        """Whether requests are not kept: of thousands, they would be what grows."""
         self.swallow: Optional[List[int]] = None
         """Where a list stands, bodies are not kept: how long they were is put there."""
         self.hung_up = threading.Event()
@@ -151,12 +153,16 @@ class FaultServer:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}/api/v1"
 
+    @property
+    def open_connections(self) -> int:
+        return len(self._sockets)
+
     def plays(self, *acts: Act) -> None:
         self._script.extend(acts)
 
     def stop(self) -> None:
         self.stopping.set()
-        for sock in [self._listener, *self._sockets]:
+        for sock in [self._listener, *list(self._sockets)]:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
@@ -169,7 +175,7 @@ class FaultServer:
             except OSError:
                 return
             sock.settimeout(PATIENCE)
-            self._sockets.append(sock)
+            self._sockets.add(sock)
             self.connections += 1
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
@@ -180,17 +186,20 @@ class FaultServer:
                 seen = connection.request()
                 if seen is None:
                     return
-                self.requests.append(seen)
+                if not self.forgets:
+                    self.requests.append(seen)
                 connection.seen = seen
                 self._next_act(seen)(connection)
         except OSError:
             self.hung_up.set()
         finally:
             sock.close()
+            self._sockets.discard(sock)
 
     def _next_act(self, seen: Seen) -> Act:
         if self.chooses is not None:
-            return self.chooses(seen)
+            is_whole = len(seen.body) >= int(seen.headers.get("content-length", "0"))
+            return self.chooses(seen) if is_whole else drop()
         return self._script.popleft() if self._script else reply(599, {"detail": "script over"})
 
 

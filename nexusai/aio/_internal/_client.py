@@ -108,7 +108,8 @@ class AsyncInternalClient:
                 **{name.lower(): value for name, value in (default_headers or {}).items()},
             }
         )
-        self._pools = AsyncPools(self._open_transport, settings.pop("max_connections"))
+        way = partial(_open_transport, self._own, self._base, self._engine)
+        self._pools = AsyncPools(way, settings.pop("max_connections"))
         self._options: Dict[str, Any] = {
             **settings,
             "default_headers": default_headers,
@@ -429,27 +430,16 @@ class AsyncInternalClient:
         pools: AsyncPools = self._pools if stand_in is None else stand_in.async_pools
         return pools
 
-    def _open_transport(self) -> AsyncTransport:
-        return self.transport_to(self._base)
-
     def transport_to(self, url: Url) -> AsyncTransport:
         """A way to the origin of `url`."""
         stand_in = self.stand_in
         if stand_in is not None:
             transport: AsyncTransport = stand_in.async_transport
             return transport
-        return self._own or (self._wire(url) if self._engine is None else self._fast(url))
-
-    def _wire(self, url: Url) -> AsyncTransport:
-        from nexusai.aio._internal._wire import AsyncWire
-
-        return AsyncWire(url)
-
-    def _fast(self, url: Url) -> AsyncTransport:
-        from nexusai.aio._internal._fast import AsyncFastTransport
-
-        engine = self._engine if url.origin == self._base.origin else _fast_engine(url, self.timeout)
-        return AsyncFastTransport(engine)
+        engine = self._engine
+        if engine is not None and url.origin != self._base.origin:
+            engine = _fast_engine(url, self.timeout)
+        return _open_transport(self._own, url, engine)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -487,6 +477,20 @@ class _AsyncElsewhere:
             return await self._client.open(call, streaming=streaming, pools=self._pools)
         finally:
             await self._pools.aclose()
+
+
+def _open_transport(own: Optional[AsyncTransport], url: Url, engine: Any) -> AsyncTransport:
+    # Not a method: pools that refer to their client would keep both, and their connections, until the garbage
+    # collector finds the cycle.
+    if own is not None:
+        return own
+    if engine is not None:
+        from nexusai.aio._internal._fast import AsyncFastTransport
+
+        return AsyncFastTransport(engine)
+    from nexusai.aio._internal._wire import AsyncWire
+
+    return AsyncWire(url)
 
 
 def _own_transport(http_client: Any) -> AsyncTransport:

@@ -55,6 +55,7 @@ class AsyncStreamProcessor:
         self._task_id: Optional[str] = None
         self._resumable = False
         self._process = process()
+        self._stopped = False
         self._trouble: Optional[errors.APIError] = None
         self._failures = 0
         self._parts_at_failure = 0
@@ -166,6 +167,8 @@ class AsyncStreamProcessor:
         """
         if self.ended:
             return None
+        if self._stopped:
+            raise self._interrupted("it was closed while it was read")
         trouble = self._trouble = self._broken(cause)
         await self.aclose()
         self._failures = 1 if len(self.parts) > self._parts_at_failure else self._failures + 1
@@ -241,6 +244,11 @@ class AsyncStreamProcessor:
             return [facts] if facts else []
         self.parts.append(text[len(known) :])
         return [{"delta": {"content": self.parts[-1]}}, facts]
+
+    async def stop(self) -> None:
+        """Leave, while another task or thread waits for the next chunk: it is told."""
+        self._stopped = True
+        await self._leave()
 
     async def _leave(self) -> None:
         """Stop what nobody will read: the platform cannot know that this is no broken connection."""
@@ -494,8 +502,14 @@ class AsyncTextStream:
         return self.response
 
     async def aclose(self) -> None:
-        """Close the connection; the platform stops generating."""
-        await self._chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
+        """Close the connection; the platform stops generating.
+
+        Another task or thread may just wait for the next chunk: there, `StreamInterruptedError` is raised.
+        """
+        try:
+            await self._chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
+        except (RuntimeError, ValueError):  # which is running
+            await self._processor.stop()
         await self._processor.aclose()
 
     async def __aenter__(self) -> AsyncTextStream:

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from typing import Any, Callable, List
 
 import pytest
-from faults.server import DONE, Act, Connection, FaultServer, Seen, completed, delta, reply
+from faults.acts import echo
+from faults.server import DONE, Act, Connection, FaultServer, Seen, delta, reply
 
 import nexusai
 from nexusai._internal import _default, _sockets
@@ -21,11 +22,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="there is no fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-
-
-def echo(seen: Seen) -> Act:
-    """The prompt comes back as the text: who gets another's answer notices."""
-    return reply(200, completed(seen.json["input"]["prompt"]))
 
 
 def crossed(client: nexusai.NexusAIClient, name: str, calls: int) -> List[str]:

@@ -11,17 +11,15 @@ from typing import Any, Awaitable, Callable, Dict, List
 
 import anyio
 import pytest
+from faults.acts import misbehave
 from faults.random_runs import RUNS, SEED, hint
 from faults.server import (
     DONE,
     Act,
-    Connection,
     FaultServer,
     Seen,
     completed,
     delta,
-    drop,
-    head,
     reply,
     reset,
     stream,
@@ -33,39 +31,6 @@ from nexusai import error as errors
 CANCELLATIONS = 500 if RUNS == 1 else 50_000 // 6 + 1
 """For each pool size and event loop of a run: in `make faults` fifty thousand in all."""
 PARALLEL = 20
-
-
-def misbehave(dice: random.Random) -> Callable[[Seen], Act]:
-    """Answers at once, late, in pieces, never, broken, or with the wish to be asked again."""
-    slow_stream = head(200, {"content-type": "text/event-stream"}) + delta("a")
-
-    def late(connection: Connection) -> None:
-        connection.pause(dice.random() * 0.01)
-        reply(200, completed())(connection)
-
-    def in_pieces(connection: Connection) -> None:
-        body = b'{"task_id": "t", "status": "completed", "output": {"text": "hello"}}'
-        connection.send(head(200, {"content-length": str(len(body))}) + body[:20])
-        connection.pause(dice.random() * 0.005)
-        connection.send(body[20:])
-
-    def streaming(connection: Connection) -> None:
-        connection.send(slow_stream)
-        connection.pause(dice.random() * 0.005)
-        connection.send(delta("b") + DONE)
-        connection.close()
-
-    def act(seen: Seen) -> Act:
-        if b'"alive?"' in seen.body:
-            return reply(200, completed("alive"))
-        if b'"stream":true' in seen.body:
-            return dice.choice([streaming, stream(delta("a"), delta("b"), DONE), drop(slow_stream), reset()])
-        quick = reply(200, completed())
-        return dice.choice(
-            [quick, quick, late, late, in_pieces, drop(), reset(), reply(503, {"detail": "busy"})]
-        )
-
-    return act
 
 
 async def _call(client: nexusai.AsyncNexusAIClient, dice: random.Random, abandoned: float) -> None:
