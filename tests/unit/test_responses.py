@@ -47,6 +47,12 @@ def test_what_is_no_number_is_no_json(number: bytes) -> None:
     """Though Python's own parser takes it for one."""
     with pytest.raises(errors.InvalidResponseError, match="Expected JSON"):
         _responses.read_json(answer(b'{"a": ' + number + b"}"))
+    with pytest.raises(errors.InvalidResponseError, match="Expected JSON"):
+        _responses.read_model(
+            answer(b'{"task_id": "t", "status": "queued", "progress": ' + number + b"}"), Task
+        )
+    text = _responses.read_model(answer(b'{"task_id": "' + number + b'", "status": "queued"}'), Task)
+    assert text.task_id == number.decode(), "in a text it is a text"
 
 
 def test_a_model_is_told_its_request_id() -> None:
@@ -245,6 +251,28 @@ def test_long_words_are_cut() -> None:
     assert _responses.status_error(answer(b"", 400)).response_body is None
     assert _responses.status_error(answer(b"\xff", 400)).response_body == "\ufffd"
     assert _responses.status_error(answer(b'{"a": 1}', 400)).response_body == {"a": 1}
+
+
+def test_an_error_says_what_is_left_and_what_to_do() -> None:
+    """Where the platform told the one, and where the other helps."""
+    limited = _responses.status_error(answer(b"{}", 429, **{"x-ratelimit-limit": "5"}))
+    assert limited.rate_limit == errors.RateLimit(5)
+    assert (limited.hint or "").startswith("Make fewer calls at once")
+    lost = _responses.status_error(answer(b'{"detail": "Not Found"}', 404))
+    assert (lost.hint or "").startswith("There may be no such page at all")
+    missing = _responses.status_error(answer(b'{"detail": "There is no task t."}', 404))
+    assert (missing.rate_limit, missing.hint) == (None, None)
+
+
+def test_what_a_platform_quotes_is_not_told_on() -> None:
+    """The key, in a body that is none, in the words of an error, in a request id."""
+    quoting = Answer(200, {"x-request-id": "req_nxs_secret"}, b"your key is nxs_secret", "nxs_secret")
+    with pytest.raises(errors.InvalidResponseError) as caught:
+        _responses.read_json(quoting)
+    assert caught.value.response_body == "your key is ***"
+    refused = _responses.status_error(quoting._replace(status=403))
+    assert (refused.message, refused.request_id) == ("your key is ***", "req_***")
+    assert repr(quoting) == "<Answer 200>"
 
 
 def test_when_to_come_back_is_told() -> None:
