@@ -87,10 +87,12 @@ class APIError(Exception):
         attempts: what became of each try of this call, in order.
         rate_limit: the caller's limit, and what is left of it, where the answer tells.
         hint: what to do about it, where that can be said.
+        task_id: the task that was waited for, which goes on: `client.tasks.wait(task_id)` waits further.
         route: of a call with `fallbacks`, whom this is about.
         fallback_errors: what became of those who were asked before, in order.
     """
 
+    task_id: Optional[str] = None
     route: Optional[Route] = None
     fallback_errors: Tuple[APIError, ...] = ()
 
@@ -203,7 +205,7 @@ class TaskTimeoutError(APITimeoutError):
         task_id: `client.tasks.get(task_id).wait()` goes on waiting.
     """
 
-    task_id: str
+    task_id: str  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always there
 
 
 class NetworkError(APIError):

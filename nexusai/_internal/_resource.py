@@ -32,7 +32,8 @@ class Resource:
         return source if isinstance(source, InternalClient) else source()
 
     def _poller(self, timeout: Optional[float] = None, deadline: Optional[float] = None) -> TaskPoller:
-        return TaskPoller(self._client, poll_timeout=timeout, deadline=deadline)
+        known = deadline is not None  # it is the task of a call that was made just now
+        return TaskPoller(self._client, poll_timeout=timeout, deadline=deadline, known=known)
 
     def _run(
         self,

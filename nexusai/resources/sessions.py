@@ -102,7 +102,7 @@ class Session(Bound, SessionModel):
     def _later(self, task: Task) -> SessionResponse:
         """The answer of an invoke that the platform goes on with as a task."""
         if not task.has_ended:
-            task = TaskPoller(self._alive()).wait(task.task_id)
+            task = TaskPoller(self._alive(), known=True).wait(task.task_id)
         output: TextResponse = _responses.read_output(task, TextResponse)
         answer = SessionResponse(
             session_id=self.session_id,

@@ -98,7 +98,7 @@ class TaskHandle(Bound, Task, Generic[T]):
 
     def _result(self, timeout: Optional[float], on_progress: Optional[OnProgress]) -> T:
         if not self.has_ended:
-            poller = TaskPoller(self._source(), poll_timeout=timeout)
+            poller = TaskPoller(self._source(), poll_timeout=timeout, known=True)
             self._take_over(poller.wait(self.task_id, on_progress))
         model = self._output_model or _bound_output(self.task_type)
         result: T = bound(_responses.read_output(self, model), self._source())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
 from nexusai import error as errors
-from nexusai._internal import _bodies, _responses
+from nexusai._internal import _bodies, _responses, _retry
 from nexusai.models import Task
 
 if TYPE_CHECKING:
@@ -32,12 +32,17 @@ class AsyncTaskPoller:
         poll_timeout: Optional[float] = None,
         *,
         deadline: Optional[float] = None,
+        known: bool = False,
     ) -> None:
-        """`deadline`, on the monotonic clock, is that of the call whose task is waited for."""
+        """`deadline`, on the monotonic clock, is that of the call whose task is waited for.
+
+        A task is `known` where the platform has told of it: that it is not found cannot be its last word.
+        """
         self._client = client
         self._poll_interval = client.poll_interval if poll_interval is None else poll_interval
         self._poll_timeout = client.poll_timeout if poll_timeout is None else poll_timeout
         self._total = client.deadline() if deadline is None else deadline
+        self._known = known
 
     async def poll(self, task_id: str) -> Dict[str, Any]:
         """Wait until the task has ended, and return it as the platform tells it.
@@ -80,18 +85,48 @@ class AsyncTaskPoller:
         deadline = min(started + self._poll_timeout, self._total)
         reported: Optional[Tuple[str, Optional[float]]] = None
         while True:
-            try:
-                task, answer, held = await self._look(task_id, deadline, watched=on_progress is not None)
-            except errors.APITimeoutError as error:
-                if self._client.clock.monotonic() < self._total:
-                    raise
-                raise self._too_late(task_id, "not known to have ended", error.request_id) from error
+            task, answer, held = await self._seen(task_id, deadline, watched=on_progress is not None)
             if on_progress is not None and (task.status, task.progress) != reported:
                 reported = (task.status, task.progress)
                 on_progress(task)
             if task.has_ended:
                 return task, answer
             await self._pause(task, started, deadline, held=held)
+
+    async def _seen(self, task_id: str, deadline: float, *, watched: bool) -> Tuple[Task, Answer, bool]:
+        """Look until there is something to be seen, where it can be expected.
+
+        Raises:
+            APIError: there is not; the task is not lost, its id is on the error.
+        """
+        missed = 0
+        while True:
+            try:
+                seen = await self._look(task_id, deadline, watched=watched)
+                self._known = True
+                return seen
+            except errors.APIError as error:
+                missed += 1
+                pause = self._second_chance(error, missed)
+                if pause is not None:
+                    await self._client.clock.async_sleep(pause)
+                    continue
+                clock = self._client.clock
+                if isinstance(error, errors.APITimeoutError) and clock.monotonic() >= self._total:
+                    raise self._too_late(task_id, "not known to have ended", error.request_id) from error
+                error.task_id = task_id
+                raise
+
+    def _second_chance(self, error: errors.APIError, missed: int) -> Optional[float]:
+        """Seconds until a task that is not found is looked for again.
+
+        Not all servers of a platform need know at once of what one of them has begun.
+        """
+        expected = self._known and isinstance(error, errors.NotFoundError)
+        if not expected or missed > self._client.max_retries:
+            return None
+        pause = _retry.pause(missed, None)
+        return pause if pause and self._client.clock.monotonic() + pause < self._total else None
 
     async def _look(self, task_id: str, deadline: float, *, watched: bool) -> Tuple[Task, Answer, bool]:
         """Ask once; a platform that can holds the answer until the task ends.

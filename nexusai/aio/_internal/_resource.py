@@ -30,7 +30,8 @@ class AsyncResource:
         return source if isinstance(source, AsyncInternalClient) else source()
 
     def _poller(self, timeout: Optional[float] = None, deadline: Optional[float] = None) -> AsyncTaskPoller:
-        return AsyncTaskPoller(self._client, poll_timeout=timeout, deadline=deadline)
+        known = deadline is not None  # it is the task of a call that was made just now
+        return AsyncTaskPoller(self._client, poll_timeout=timeout, deadline=deadline, known=known)
 
     async def _run(
         self,

@@ -100,7 +100,7 @@ class AsyncSession(AsyncBound, SessionModel):
     async def _later(self, task: Task) -> SessionResponse:
         """The answer of an invoke that the platform goes on with as a task."""
         if not task.has_ended:
-            task = await AsyncTaskPoller(self._alive()).wait(task.task_id)
+            task = await AsyncTaskPoller(self._alive(), known=True).wait(task.task_id)
         output: TextResponse = _responses.read_output(task, TextResponse)
         answer = SessionResponse(
             session_id=self.session_id,

@@ -96,7 +96,7 @@ class AsyncTaskHandle(AsyncBound, Task, Generic[T]):
 
     async def _result(self, timeout: Optional[float], on_progress: Optional[OnProgress]) -> T:
         if not self.has_ended:
-            poller = AsyncTaskPoller(self._source(), poll_timeout=timeout)
+            poller = AsyncTaskPoller(self._source(), poll_timeout=timeout, known=True)
             self._take_over(await poller.wait(self.task_id, on_progress))
         model = self._output_model or _bound_output(self.task_type)
         result: T = bound(_responses.read_output(self, model), self._source())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from faults.server import FaultServer, completed, drop, reply
+from faults.server import FaultServer, completed, drop, reply, reset
 
 import nexusai
 from nexusai import error as errors
+from nexusai.testing import Platform
 
 pytestmark = pytest.mark.anyio
 QUEUED = reply(202, {"task_id": "task_1", "status": "queued"})
@@ -181,3 +184,69 @@ async def test_the_plan_s_poller_still_works(
     assert (await poller.poll("task_1"))["output"]["text"] == "x"
     with pytest.raises(errors.TaskFailedError):
         await poller.poll("t")
+
+
+FOR_GOOD = {
+    "unavailable": [reply(503, {"detail": "busy"}, retry_after="0")] * 3,
+    "limited": [reply(429, {"detail": "slow down"}, retry_after="3600")],
+    "cut off": [drop()] * 3,
+    "reset": [reset()] * 3,
+    "missing": [reply(404, {"detail": "no such task"})] * 3,
+    "refused": [reply(401, {"detail": "Invalid API key"})],
+    "no answer": [reply(200, raw=b"<html>hello from a proxy</html>")],
+}
+
+
+@pytest.mark.parametrize("trouble", list(FOR_GOOD))
+async def test_a_wait_that_fails_does_not_lose_the_task(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, trouble: str
+) -> None:
+    """Whatever goes wrong, the error has the task's id, and with that it can be waited for further."""
+    faults.plays(QUEUED, *FOR_GOOD[trouble], reply(200, completed("there")))
+    with pytest.raises(errors.APIError) as caught:
+        await async_client.text.generate("hi")
+    assert caught.value.task_id == "task_1"
+    assert len(faults.requests) == 1 + len(FOR_GOOD[trouble])
+    task = await async_client.tasks.wait(caught.value.task_id)
+    assert task.output is not None
+    assert task.output["text"] == "there"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        reply(503, {"detail": "busy"}, retry_after="0"),
+        reply(429, {"detail": "slow down"}, retry_after="0"),
+        reply(404, {"detail": "no such task"}),
+        drop(),
+        reset(),
+    ],
+)
+async def test_what_passes_while_a_task_is_waited_for(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, trouble: Any
+) -> None:
+    """A task that the platform has told of is looked for again where it is missing; one that nobody has told
+    of is not."""
+    faults.plays(QUEUED, trouble, running(1), trouble, reply(200, completed("there")))  # type: ignore[arg-type]
+    assert (await async_client.text.generate("hi")).text == "there"
+    faults.plays(reply(404, {"detail": "no such task"}))
+    with pytest.raises(errors.NotFoundError):
+        await async_client.tasks.wait("task_2")
+    assert len(faults.requests) == 6
+
+
+@pytest.mark.parametrize(("long_polling", "most"), [(True, 3), (False, 75)])
+async def test_how_often_a_task_is_looked_at(long_polling: bool, most: int) -> None:
+    """One that takes a minute: twice where the platform waits with us; else often at first, and then every
+    `poll_interval`."""
+    platform = Platform()
+    clock = platform.clock
+    still = {"task_id": "t", "status": "running"}
+    how: Any = {"path": "/tasks/t", "headers": {"preference-applied": "wait=30"} if long_polling else {}}
+    takes = 30.0 if long_polling else 0.0
+    platform.reply(200, json=still, when=lambda _: clock.now < 59, times=None, takes=takes, **how)
+    platform.reply(200, json={**still, "status": "completed", "output": {}}, **how)
+    await platform.async_client().tasks.wait("t")
+    assert len(platform.calls) <= most
+    assert 59 <= clock.now <= 62
+    assert max(clock.pauses, default=0.0) <= 2
