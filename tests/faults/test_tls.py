@@ -78,7 +78,7 @@ def test_a_trusted_certificate_is_enough(
 def test_a_wrong_certificate_hears_nothing(
     secured: TLSServer, transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
-    """Not one byte of a request; the error says that it is the certificate."""
+    """Not one byte of a request, nor a second attempt; the error says that it is the certificate."""
     if wrong != "nobody trusts it":
         secured.authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
@@ -87,8 +87,9 @@ def test_a_wrong_certificate_hears_nothing(
     if wrong == "no longer valid":
         past = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
         secured.certificate = secured.authority.issue_cert("127.0.0.1", not_after=past)
-    client = nexusai.NexusAIClient("k", secured.base_url, transport=transport, timeout=5, max_retries=0)
+    client = nexusai.NexusAIClient("k", secured.base_url, transport=transport, timeout=5)
     with pytest.raises(errors.NetworkError, match="(?i)certificate") as caught:
         client.models.list()
+    assert len(caught.value.attempts) == 1
     assert "SSL_CERT_FILE" in (caught.value.hint or "")
     assert not secured.heard

@@ -517,6 +517,8 @@ def _may_repeat(error: errors.APIError, method: str) -> bool:
         return error.status_code in _retry.RETRYABLE_STATUSES
     if not isinstance(error, (errors.NetworkError, errors.APITimeoutError)):
         return False
+    if not getattr(error, "sent", True) and "certificate" in error.message.lower():
+        return False  # who is not trusted now will not be in a second
     # Silence after a POST mostly means that the work takes longer than `timeout`: asking for
     # it again would only start it again, where the platform knows no idempotency keys.
     silent = isinstance(error, errors.APITimeoutError) and getattr(error, "sent", False)
