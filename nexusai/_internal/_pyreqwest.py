@@ -19,7 +19,7 @@ from itertools import chain
 from math import ceil
 from queue import Empty, SimpleQueue
 from types import coroutine
-from typing import Any, Callable, Coroutine, Dict, Generator, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Generator, Iterator, List, Mapping, Optional, Tuple
 
 from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import PyreqwestError, RequestTimeoutError
@@ -376,11 +376,7 @@ class AsyncBlocks:
     def __aiter__(self) -> AsyncBlocks:
         return self
 
-    def __anext__(self) -> _NextBlock:
-        return _NextBlock(self.take)
-
-    async def take(self) -> bytes:
-        """The next block."""
+    async def __anext__(self) -> bytes:
         if self._stopped:  # the answer came early; to end the body here would be an error of its own
             await self._released.wait()
             raise StopAsyncIteration
@@ -402,34 +398,6 @@ class AsyncBlocks:
     def release(self) -> None:
         """The answer has been read, or will not be."""
         self._released.set()
-
-
-class _NextBlock(Coroutine[Any, Any, bytes]):
-    """A coroutine that begins when it is first driven.
-
-    pyreqwest may ask for a block and never take it, as the answer is there before; Python would warn of that.
-    """
-
-    def __init__(self, take: Callable[[], Coroutine[Any, Any, bytes]]) -> None:
-        self._take = take
-        self._begun: Optional[Coroutine[Any, Any, bytes]] = None
-
-    def send(self, value: Any) -> Any:
-        if self._begun is None:
-            self._begun = self._take()
-        return self._begun.send(value)
-
-    def throw(self, *error: Any) -> Any:
-        if self._begun is None:
-            self._begun = self._take()
-        return self._begun.throw(*error)
-
-    def close(self) -> None:
-        if self._begun is not None:
-            self._begun.close()
-
-    def __await__(self) -> Any:
-        return self._take().__await__()
 
 
 class Waiter(_Patience):
