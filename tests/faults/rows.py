@@ -169,6 +169,17 @@ ROWS: Dict[str, List[str]] = {
         "unit/test_programs.py::test_a_loop_that_ends_before_its_client_is_closed",
         "unit/test_programs.py::test_both_event_loops",
     ],
+    "S38": [
+        "unit/test_clock.py::test_a_clock_that_jumps",
+        "unit/test_wheel.py::test_only_the_monotonic_clock_measures",
+    ],
+    "S39": [
+        "faults/test_tasks.py::test_a_wait_that_fails_does_not_lose_the_task",
+        "faults/test_tasks.py::test_what_passes_while_a_task_is_waited_for",
+        "faults/test_tasks.py::test_how_often_a_task_is_looked_at",
+        "faults/test_tasks.py::test_a_wait_that_is_promised_and_not_kept",
+        "faults/test_tasks.py::test_patience_ends",
+    ],
     "S40": [
         "unit/test_programs.py::test_ctrl_c",
         "unit/test_programs.py::test_ctrl_c_awaited",
@@ -178,5 +189,26 @@ ROWS: Dict[str, List[str]] = {
     "S41": [
         "unit/test_programs.py::test_odd_places",
         "unit/test_programs.py::test_results_and_errors_can_be_printed",
+    ],
+    "S42": [
+        "unit/test_webhooks.py::test_the_specification_s_vector",
+        "unit/test_webhooks.py::test_no_byte_can_be_changed",
+        "unit/test_webhooks.py::test_nothing_can_be_left_out_or_added",
+        "unit/test_webhooks.py::test_several_signatures",
+        "unit/test_webhooks.py::test_a_secret_that_is_none",
+        "unit/test_webhooks.py::test_one_that_is_sent_again_can_be_told",
+        "unit/test_webhooks.py::test_signatures_are_compared_in_constant_time",
+    ],
+    "S43": [
+        "unit/test_package.py::test_importing_loads_nothing_heavy_and_touches_nothing",
+        "unit/test_package.py::test_importing_costs_next_to_nothing",
+        "unit/test_wheel.py::test_importing_any_module_does_nothing",
+        "unit/test_wheel.py::test_the_wheel_is_the_packages",
+        "unit/test_wheel.py::test_the_packages_are_what_git_has",
+        "unit/test_wheel.py::test_built_twice_it_is_the_same",
+        "unit/test_wheel.py::test_it_needs_little",
+    ],
+    "S44": [
+        "unit/test_parity.py::test_the_same_in_both_colours",
     ],
 }

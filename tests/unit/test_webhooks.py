@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import sys
 import time
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -102,3 +105,66 @@ def test_a_secret_that_is_none(secret: str) -> None:
     told = "^secret: expected the platform's webhook secret, `whsec_` and base64$"
     with pytest.raises(ValueError, match=told):
         webhooks.verify(EVENT, headers(), secret)
+
+
+def test_no_byte_can_be_changed() -> None:
+    """Of the payload, of the id, of the time, of the signature: whatever bit is flipped."""
+    good = headers()
+    webhooks.verify(EVENT, good, SECRET)
+    for index in range(len(EVENT)):
+        for bit in range(8):
+            changed = EVENT[:index] + bytes([EVENT[index] ^ (1 << bit)]) + EVENT[index + 1 :]
+            with pytest.raises(webhooks.WebhookVerificationError):
+                webhooks.verify(changed, good, SECRET)
+    for name, value in good.items():
+        for index in range(len(value)):
+            for bit in range(7):
+                letter = chr(ord(value[index]) ^ (1 << bit))
+                changed_value = value[:index] + letter + value[index + 1 :]
+                if _says_the_same(value, changed_value):
+                    continue
+                with pytest.raises(webhooks.WebhookVerificationError):
+                    webhooks.verify(EVENT, {**good, name: changed_value}, SECRET)
+
+
+def _says_the_same(value: str, changed: str) -> bool:
+    return value.split() == changed.split()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10, -1])
+def test_nothing_can_be_left_out_or_added(cut: int) -> None:
+    """At either end."""
+    for changed in (EVENT[:cut], EVENT[cut:] + b" ", EVENT + EVENT[cut:][:1], b""):
+        if changed != EVENT:
+            with pytest.raises(webhooks.WebhookVerificationError):
+                webhooks.verify(changed, headers(), SECRET)
+
+
+def test_another_secret_s_signature() -> None:
+    """Not even one that begins in the same way."""
+    other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx"
+    signed = webhooks.sign(EVENT, "msg_1", int(time.time()), other)
+    with pytest.raises(webhooks.WebhookVerificationError):
+        webhooks.verify(EVENT, headers(signature=signed), SECRET)
+
+
+def test_one_that_is_sent_again_can_be_told() -> None:
+    """It is valid, since a platform repeats what was not acknowledged; its id is the same each time."""
+    first, again = headers(), headers()
+    assert webhooks.parse(EVENT, first, SECRET).id == webhooks.parse(EVENT, again, SECRET).id == "msg_1"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 9), reason="`ast.unparse` is newer")
+def test_signatures_are_compared_in_constant_time() -> None:
+    """By `hmac.compare_digest`, all of them, and nothing about the secret is compared in another way."""
+    tree = ast.parse(Path(webhooks.__file__).read_text(encoding="utf-8"))
+    (function,) = [node for node in tree.body if getattr(node, "name", "") == "verify"]
+    calls = [ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)]
+    assert calls.count("hmac.compare_digest") == 1
+    compared = {
+        getattr(part, "id", "")
+        for node in ast.walk(function)
+        if isinstance(node, ast.Compare)
+        for part in [node.left, *node.comparators]
+    }
+    assert not compared & {"expected", "secret", "given", "signatures"}
