@@ -78,8 +78,13 @@ class Choices:
         if error.fallback_errors or not self._failures:
             return
         error.fallback_errors = tuple(self._failures)
-        before = "; ".join(f"{_name(failure.route)}: {failure}" for failure in self._failures)
-        error.message += f" This was {_name(error.route)}. Asked before: {before}"
+        before = "; ".join(f"{_name(failure.route)}: {_briefly(failure)}" for failure in self._failures)
+        first = error.message if error.message.endswith((".", "!", "?", "。")) else f"{error.message}."
+        error.message = f"{first} This was {_name(error.route)}. Asked before: {before}"
+
+
+def _briefly(error: errors.APIError) -> str:
+    return error.message if error.status_code is None else f"{error.message} ({error.status_code})"
 
 
 def is_outage(error: errors.APIError) -> bool:

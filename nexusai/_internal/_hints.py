@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Optional, Tuple
 
+from nexusai._internal._retry import RETRYABLE_STATUSES
+
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _BY_STATUS = {
     401: "Check the key: `api_key=`, `nexusai.config.api_key` or NEXUS_API_KEY.",
@@ -11,6 +13,7 @@ _BY_STATUS = {
     413: "Send less at once, or upload it as a file; the platform's operators set the limit.",
     429: "Make fewer calls at once, or ask the platform's operators for a higher limit.",
 }
+_PASSING = "It may pass: call again later, raise `max_retries`, or name `fallbacks`."
 _NO_SUCH_PAGE = "There may be no such page at all: check `base_url`, which mostly ends in /api/v1."
 _NOT_RUNNING = "Is the platform running? `nexusai serve` starts it on this machine."
 _NOT_LISTENING = "Nothing listens there: check `base_url` (NEXUS_BASE_URL)."
@@ -37,7 +40,7 @@ def for_status(status: int, body: Any) -> Optional[str]:
     """What to do about an answer of this status."""
     if status == 404 and (not isinstance(body, dict) or body == {"detail": "Not Found"}):
         return _NO_SUCH_PAGE
-    return _BY_STATUS.get(status)
+    return _PASSING if status in RETRYABLE_STATUSES and status != 429 else _BY_STATUS.get(status)
 
 
 def for_network(host: str, words: str) -> Optional[str]:

@@ -109,4 +109,7 @@ def _sentence(error: APIError) -> str:
         advice = say(
             "`nexusai doctor` tells where the key is looked for.", "`nexusai doctor` 会说明从哪里读取密钥。"
         )
-    return f"{error}\n{advice}" if advice and advice not in str(error) else str(error)
+    if not advice:
+        return str(error)
+    error.hint = None  # what to do is said below, in the language of the terminal
+    return f"{error}\n{advice}"

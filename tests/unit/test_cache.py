@@ -282,3 +282,11 @@ def test_nothing_is_loaded_for_a_client_without_one() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("client", [nexusai.NexusAIClient, nexusai.AsyncNexusAIClient])
+@pytest.mark.parametrize("wrong", ["directory", 1, {}])
+def test_what_is_no_cache_is_refused_at_once(client: Any, wrong: Any) -> None:
+    """The error says what was expected."""
+    with pytest.raises(TypeError, match=r"cache: expected nexusai\.Cache"):
+        client("nxs_0123456789", cache=wrong)

@@ -123,9 +123,11 @@ def test_closing_closes_the_connections(made: nexusai.NexusAIClient, faults: Fau
     faults.plays(reply(200, completed()))
     made.text.generate("hi")
 
+    (connection,) = faults._sockets
+
     def serve() -> None:
         with suppress(OSError):
-            while faults._sockets[0].recv(1, socket.MSG_PEEK):
+            while connection.recv(1, socket.MSG_PEEK):
                 time.sleep(0.01)
         ended.set()
 

@@ -22,7 +22,9 @@ PAGE = {"detail": "Not Found"}
         (400, PAGE, None),
         (413, {}, "Send less at once, or upload it as a file"),
         (429, {}, "Make fewer calls at once"),
-        (500, None, None),
+        (500, None, "It may pass"),
+        (503, {}, "It may pass"),
+        (501, None, None),
     ],
 )
 def test_an_answer(status: int, body: Any, words: Optional[str]) -> None:

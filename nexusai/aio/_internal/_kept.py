@@ -23,7 +23,13 @@ class AsyncKeptAnswers:
     """Answers in a cache, under the name of one client's address, key and headers."""
 
     def __init__(self, cache: Cache, base_url: str, headers: List[_bodies.Header], secret: str) -> None:
-        """What holds `secret` is not kept: a platform may quote a key."""
+        """What holds `secret` is not kept: a platform may quote a key.
+
+        Raises:
+            TypeError: `cache` is something else, such as the path of one.
+        """
+        if not callable(getattr(cache, "get", None)) or not hasattr(cache, "stats"):
+            raise TypeError(f"cache: expected nexusai.Cache(…), not {type(cache).__name__}")
         self._cache = cache
         self._secret = secret.encode("ascii")
         self._scope = _caching.scope_of(base_url, headers)
