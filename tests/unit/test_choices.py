@@ -82,8 +82,7 @@ def test_the_last_error_tells_of_those_before() -> None:
     last = errors.NetworkError("no way there.")
     assert [choices.move_on(error) for error in (first, second, last)] == [True, True, False]
     assert str(last) == (
-        "no way there. This was o. Asked before: the platform's choice: down (503); "
-        "b/n: busy (429)"
+        "no way there. This was o. Asked before: the platform's choice: down (503); b/n: busy (429)"
     )
     told = pickle.loads(pickle.dumps(last))
     assert [type(error) for error in told.fallback_errors] == [errors.ServerError, errors.RateLimitError]
