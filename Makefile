@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 .PHONY: help demo test check format matrix fuzz faults faults-peers bench mutate clean
 
 help:  ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY)  ## Start the platform with a real model, and talk to it
 	@$(RUN) -m nexusai demo
