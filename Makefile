@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+FAULTS := tests/unit/test_storms.py tests/unit/test_cancelling.py tests/unit/test_threads.py \
+	tests/unit/test_programs.py tests/unit/test_many_streams.py tests/unit/test_sse.py tests/server/test_resuming.py
 READY := $(VENV)/.ready
 
 .PHONY: help demo test check format matrix fuzz faults faults-peers bench mutate clean

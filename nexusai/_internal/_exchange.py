@@ -14,7 +14,7 @@ from nexusai._internal._frames import forget_locals
 from nexusai._internal._pool import Pool, Pools
 from nexusai._internal._responses import Answer
 from nexusai._internal._runtime import CLOCK, Clock, finish
-from nexusai._internal._transport import Request, Response, Transport, TransportError, Url
+from nexusai._internal._transport import CONNECT_TIMEOUT, Request, Response, Transport, TransportError, Url
 from nexusai._internal._upload import Upload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
 
@@ -217,8 +217,11 @@ class Exchange:
         total = self._call.clock.monotonic() >= self._call.deadline
         limit = self._call.total_timeout if total else self._call.timeout
         name = "total_timeout" if total else "timeout"
+        shown = f"{limit:g} s (`{name}`)"
+        if not error.sent and not total and self._call.timeout > CONNECT_TIMEOUT:
+            shown = f"{CONNECT_TIMEOUT:g} s (the limit for connecting)"
         return errors.APITimeoutError(
-            f"No answer to {where} within {limit:g} s (`{name}`): {error}.",
+            f"No answer to {where} within {shown}: {error}.",
             request_id=request_id,
             hint=_hints.for_timeout(name, sent=error.sent),
             sent=error.sent,

@@ -279,14 +279,23 @@ class StreamProcessor:
             if event.data == _DONE:
                 self.ended = True
                 return
-            if self._known and _is_at_most(event.id, self._known):
-                continue  # told before the connection broke
+            if self._known and self._was_told(event):
+                continue
             chunk = self._chunk(event)
             if chunk is None:
                 return
             self._last_id = event.id or self._last_id
             if self._is_news(chunk):
                 yield chunk
+
+    def _was_told(self, event: ServerSentEvent) -> bool:
+        """Whether it had come before the connection broke.
+
+        On our platform the facts at the end, which no text follows, have the id of the last piece of it.
+        """
+        if not _is_at_most(event.id, self._known):
+            return False
+        return event.id != self._known or b'"delta"' in event.data or "finish_reason" in self.facts
 
     def _is_news(self, chunk: JSONObject) -> bool:
         """Whether it was not told before a stream was asked for anew, which happens before its first text."""

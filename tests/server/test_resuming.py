@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 import pytest
+from faults.random_runs import RUNS, SEED, hint
 from server.process import ServerProcess
 from server.proxy import CuttingProxy
 
 import nexusai
 
-RUNS = int(os.environ.get("NEXUS_FAULT_RUNS", "25"))
-"""`make faults` asks for more."""
 TOKENS = 60
 TEXT = "".join(f"w{number} " for number in range(TOKENS))
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
-def test_every_piece_comes_once_and_in_order(server: ServerProcess, seed: int) -> None:
+@pytest.mark.parametrize("run", range(25 * RUNS))
+def test_every_piece_comes_once_and_in_order(server: ServerProcess, run: int) -> None:
     """However often the connection breaks."""
-    dice = random.Random(seed)
+    dice = random.Random(SEED + run)
     with CuttingProxy(server.url, lambda: dice.randrange(600, 2500)) as proxy, nexusai.NexusAIClient(
         server.key, proxy.url, max_retries=5
     ) as client:
         stream = client.text.stream("hi", fake={"tokens": TOKENS, "delay": 0.001})
-        assert "".join(stream.text_deltas) == TEXT, f"seed {seed}"
+        assert "".join(stream.text_deltas) == TEXT, hint(SEED + run)
         assert stream.response.finish_reason == "stop"
         assert proxy.cuts
         assert client.tasks.get(stream.task_id or "").status == "completed"

@@ -167,3 +167,17 @@ def test_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     transport = HTTPXTransport(_transport.parse_url("https://api.example"))
     assert type(transport._transport._pool).__name__ == "HTTPProxy"
     transport.close()
+
+
+def test_the_limit_for_connecting_is_told_as_what_it_is() -> None:
+    """It is shorter than most a `timeout`."""
+    from nexusai._internal._exchange import Exchange
+    from nexusai._internal._transport import TransportError
+
+    with nexusai.NexusAIClient("k", timeout=120) as client:
+        inside = client._internal_client
+        exchange = Exchange(inside._pools, inside.call("GET", "/x"), "k", streaming=False)
+        unconnected = exchange.failure(TransportError("connect timeout", timed_out=True, sent=False))
+        assert "within 10 s (the limit for connecting)" in str(unconnected)
+        silent = exchange.failure(TransportError("read timeout", timed_out=True, sent=True))
+        assert "within 120 s (`timeout`)" in str(silent)

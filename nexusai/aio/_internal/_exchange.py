@@ -11,7 +11,14 @@ from nexusai._internal._bodies import Header, masked
 from nexusai._internal._frames import forget_locals
 from nexusai._internal._responses import Answer
 from nexusai._internal._runtime import CLOCK, Clock, async_finish
-from nexusai._internal._transport import AsyncResponse, AsyncTransport, Request, TransportError, Url
+from nexusai._internal._transport import (
+    CONNECT_TIMEOUT,
+    AsyncResponse,
+    AsyncTransport,
+    Request,
+    TransportError,
+    Url,
+)
 from nexusai.aio._internal._pool import AsyncPool, AsyncPools
 from nexusai.aio._internal._upload import AsyncUpload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
@@ -215,8 +222,11 @@ class AsyncExchange:
         total = self._call.clock.monotonic() >= self._call.deadline
         limit = self._call.total_timeout if total else self._call.timeout
         name = "total_timeout" if total else "timeout"
+        shown = f"{limit:g} s (`{name}`)"
+        if not error.sent and not total and self._call.timeout > CONNECT_TIMEOUT:
+            shown = f"{CONNECT_TIMEOUT:g} s (the limit for connecting)"
         return errors.APITimeoutError(
-            f"No answer to {where} within {limit:g} s (`{name}`): {error}.",
+            f"No answer to {where} within {shown}: {error}.",
             request_id=request_id,
             hint=_hints.for_timeout(name, sent=error.sent),
             sent=error.sent,

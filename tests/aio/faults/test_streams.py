@@ -280,3 +280,18 @@ async def test_leaving_stops_a_stream_that_would_wait(
             break
     assert await async_in_thread(lambda: faults.hung_up.wait(PATIENCE))
     assert faults.requests[1].target == "/api/v1/tasks/task_s/cancel"
+
+
+@pytest.mark.parametrize("cut", ["before the facts", "after the facts"])
+async def test_facts_with_the_id_of_the_last_piece_are_told_once(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, cut: str
+) -> None:
+    """Ids count the characters of the text, and the facts at its end add none."""
+    facts = b"id: 2\n" + LAST
+    before = [b"id: 2\n" + delta("ab")] + ([facts] if cut == "after the facts" else [])
+    faults.plays(drop(RESUMABLE, *before), drop(RESUMABLE, facts, DONE))
+    reading = async_client.text.stream("hi")
+    chunks = [chunk async for chunk in reading]
+    assert faults.requests[1].headers["last-event-id"] == "2"
+    assert [chunk.get("finish_reason") for chunk in chunks] == [None, "stop"]
+    assert (reading.response.text, reading.response.finish_reason) == ("ab", "stop")
