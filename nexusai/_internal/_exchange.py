@@ -14,7 +14,14 @@ from nexusai._internal._frames import forget_locals
 from nexusai._internal._pool import Pool, Pools
 from nexusai._internal._responses import Answer
 from nexusai._internal._runtime import CLOCK, Clock, finish
-from nexusai._internal._transport import CONNECT_TIMEOUT, Request, Response, Transport, TransportError, Url
+from nexusai._internal._transport import (
+    CONNECT_TIMEOUT,
+    Request,
+    Response,
+    Transport,
+    TransportError,
+    Url,
+)
 from nexusai._internal._upload import Upload
 from nexusai.constants import DEFAULT_MAX_RESPONSE_BYTES, MAX_ERROR_BODY_BYTES
 
