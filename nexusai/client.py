@@ -55,7 +55,7 @@ class NexusAIClient:
         resume_streams: take up a stream whose connection broke where it was; True by default.
         default_headers: sent with every request.
         http_client: your own httpx client, used as it is: proxies, certificates, tests.
-        transport: `"httpx"`.
+        transport: `"httpx"`, or `"fast"` (extra `[fast]`).
         on_request: a function that is told each attempt before it is made: method, url, attempt.
         on_response: a function that is told what each attempt came to: request, status_code, request_id,
             seconds, error. Hooks are plain functions and only watch: what they raise goes to the log.

@@ -44,9 +44,13 @@ else:
 __all__ = ["Config", "config"]
 
 
+_LONGEST = 10 * 365 * 86400.0
+"""Seconds: beyond it the system's own clocks overflow."""
+
+
 def _seconds(text: Union[str, float]) -> float:
     value = float(text)
-    if not value > 0:
+    if not 0 < value <= _LONGEST:
         raise ValueError
     return value
 

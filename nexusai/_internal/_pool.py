@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections import deque
+from contextlib import suppress
 from typing import Any, Callable, Deque, List, Optional, Set, Tuple
 
 from nexusai._internal._runtime import (
@@ -65,7 +66,8 @@ class Pool:
 
     def forget(self, key: int) -> None:
         """Its holder is gone without giving the slot back, since even that was interrupted."""
-        self._taken.discard(key)
+        with self._lock, suppress(RuntimeError):  # whoever waits may do so on a loop that is closed
+            self._leave(key)
 
     def close(self) -> None:
         """Close what is free now; what is busy is closed when it comes back."""
@@ -101,11 +103,13 @@ class Pool:
     def _advance(self) -> None:
         """Pass free places on to whoever waits longest."""
         while self._waiting and len(self._taken) < self._size:
-            turn, key = self._waiting[0]
+            first = self._waiting[0]
+            turn, key = first
             if not turn.is_set():  # else this was interrupted just after it had passed the place on
                 self._taken.add(key)
                 turn.set()
-            self._waiting.popleft()
+            if self._waiting and self._waiting[0] is first:  # a finalizer may have been here meanwhile
+                self._waiting.popleft()
 
     def _wait(self, turn: Event, key: int, deadline: float) -> None:
         came = False
@@ -117,12 +121,13 @@ class Pool:
         if not came:
             raise APITimeoutError(
                 f"All {self._size} connections are busy, and none came free in time. Close streams "
-                "that are not read to their end, or raise `nexusai.config.max_connections`."
+                "that are not read to their end, or raise `nexusai.config.max_connections`.",
+                pool_is_full=True,
             )
 
     def _step_out(self, turn: Event, key: int) -> None:
         with self._lock:
-            if (turn, key) in self._waiting:
+            with suppress(ValueError):  # it may be out of the line already
                 self._waiting.remove((turn, key))
             self._leave(key)  # it may have come at the very moment of giving up
 
@@ -148,6 +153,9 @@ class Pools:
         if pool is not None:
             return pool
         with self._lock:
+            for other in list(self._pools):
+                if getattr(other, "is_closed", bool)():  # a loop that its own connections keep alive
+                    self._pools.pop(other).abandon()
             return self._pools.setdefault(here, Pool(self._open, self._size))
 
     def close(self) -> None:

@@ -252,5 +252,5 @@ def _invalid(answer: Answer, expected: str, found: str) -> errors.InvalidRespons
         f"Expected {expected} in the answer, but {found} (content type: {kind}). Is `base_url` right?",
         answer.status,
         response_body=redacted(answer.content, answer.secret)[:_EXCERPT].decode("utf-8", "replace"),
-        request_id=answer.request_id,
+        request_id=_without(answer.request_id, answer.secret),
     )

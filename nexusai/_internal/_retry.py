@@ -29,7 +29,8 @@ def retry_after(headers: Mapping[str, str], body: object, *, now: Optional[float
     """Seconds from now after which the server wants to be asked again; None where it does not say.
 
     `Retry-After-Ms`, then `Retry-After` (seconds or a date), then `retry_after` in the body, then
-    `X-RateLimit-Reset` (epoch seconds, seconds from now, or an ISO date). What cannot be read is ignored.
+    `X-RateLimit-Reset` (epoch seconds, seconds from now, or an ISO date), unless that is over, or some of the
+    limit is left and the answer is about something else. What cannot be read is ignored.
     """
     current = time.time() if now is None else now
     candidates = (
@@ -37,7 +38,7 @@ def retry_after(headers: Mapping[str, str], body: object, *, now: Optional[float
         _number(headers.get("retry-after")),
         _date(headers.get("retry-after"), current),
         _number(body.get("retry_after")) if isinstance(body, dict) else None,
-        _reset(headers.get("x-ratelimit-reset"), current),
+        _limit_reset(headers, current),
     )
     return next((max(0.0, value) for value in candidates if value is not None), None)
 
@@ -54,6 +55,12 @@ def rate_limit(headers: Mapping[str, str], *, now: Optional[float] = None) -> Op
         max(0.0, reset) if reset is not None else None,
     )
     return found if found != RateLimit() else None
+
+
+def _limit_reset(headers: Mapping[str, str], now: float) -> Optional[float]:
+    left = _number(headers.get("x-ratelimit-remaining"))
+    reset = _reset(headers.get("x-ratelimit-reset"), now)
+    return None if left or reset is None or reset <= 0 else reset
 
 
 def _number(value: object, unit: float = 1.0) -> Optional[float]:

@@ -154,8 +154,8 @@ class AsyncLock:
         pass
 
 
-Lock = threading.Lock
-"""Threads can interrupt each other anywhere."""
+Lock = threading.RLock
+"""Threads can interrupt each other anywhere; and a finalizer the very thread that holds it."""
 
 
 _OF_EACH_PROCESS: weakref.WeakSet[Any] = weakref.WeakSet()

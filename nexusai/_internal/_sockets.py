@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
@@ -80,18 +81,21 @@ class Socket:
     """A connected socket, with or without TLS."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self._sock: Any = sock
+        self._early: Optional[bytes] = None
         self._process = process()
 
     @classmethod
     def connect(cls, origin: Url, timeout: float) -> Socket:
         """Connect to an origin. TLS is verified."""
         _, host, port = origin.origin
-        sock = socket.create_connection((host, port), timeout)
+        until = time.monotonic() + timeout
+        sock = _dialled(host, port, until)
         try:
             for option in OPTIONS:
                 sock.setsockopt(*option)
             if origin.scheme == "https":
+                sock.settimeout(_left(until))
                 sock = tls_context().wrap_socket(sock, server_hostname=host)
         except BaseException:
             sock.close()
@@ -100,8 +104,12 @@ class Socket:
 
     def read(self, max_bytes: int, timeout: Optional[float]) -> bytes:
         """What comes next; nothing when the other side has ended."""
+        if self._early is not None:
+            early, self._early = self._early, None
+            return early
         self._sock.settimeout(timeout)
-        return self._sock.recv(max_bytes)
+        data: bytes = self._sock.recv(max_bytes)
+        return data
 
     def write(self, data: Union[bytes, memoryview], timeout: Optional[float]) -> None:
         """Send all of it."""
@@ -117,7 +125,27 @@ class Socket:
 
     def is_readable(self) -> bool:
         """Whether there is something to read, or the other side has ended."""
-        return _is_readable(self._sock)
+        if self._early is not None:
+            return True
+        secure = hasattr(self._sock, "pending")
+        if not _is_readable(self._sock) and not (secure and self._sock.pending()):
+            return False
+        if secure:
+            self._early = self._peek()
+        return not secure or self._early is not None
+
+    def _peek(self) -> Optional[bytes]:
+        """What has come; None if that was only TLS's own, such as the tickets that follow a handshake."""
+        import ssl
+
+        self._sock.settimeout(0)
+        try:
+            data: bytes = self._sock.recv(_EARLY_BYTES)
+            return data
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+            return None
+        except OSError:
+            return b""
 
     def close(self) -> None:
         """Close the connection. A thread that just reads from it sees it end.
@@ -240,6 +268,37 @@ async def _connected(host: str, port: int) -> Any:
     except OSError as error:  # it says that all attempts failed; why, its cause does
         first: object = getattr(error.__cause__, "exceptions", (error.__cause__,))[0]
         raise (first if isinstance(first, OSError) else error) from None
+
+
+def _dialled(host: str, port: int, until: float) -> socket.socket:
+    """A connection to one of a host's addresses, all of them within one limit; it ends at `until`.
+
+    How long a name takes to be found is up to the system: nothing can cut that short.
+    """
+    failure: Optional[OSError] = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        sock = None
+        try:
+            sock = socket.socket(family, kind, protocol)
+            sock.settimeout(_left(until))
+            sock.connect(address)
+            return sock
+        except OSError as error:
+            failure = error
+            if sock is not None:
+                sock.close()
+        except BaseException:
+            if sock is not None:
+                sock.close()
+            raise
+    raise failure or OSError(f"{host} has no address")
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the time limit was reached")
+    return left
 
 
 def _as_os_error(error: BaseException) -> OSError:

@@ -150,6 +150,9 @@ class StreamProcessor:
 
     def _open(self, call: Call) -> Exchange:
         exchange = self._exchange = self._client.open(call, streaming=True)
+        if self._stopped:
+            self.close()
+        self._heed_stop()
         kind = exchange.headers.get("content-type", _EVENT_STREAM)
         if kind.partition(";")[0].strip().lower() != _EVENT_STREAM:
             error = self._no_stream(kind)
@@ -169,8 +172,7 @@ class StreamProcessor:
         """
         if self.ended:
             return None
-        if self._stopped:
-            raise self._interrupted("it was closed while it was read")
+        self._heed_stop()
         trouble = self._trouble = self._broken(cause)
         self.close()
         self._failures = 1 if len(self.parts) > self._parts_at_failure else self._failures + 1
@@ -181,19 +183,29 @@ class StreamProcessor:
         out_of_time = pause is None or self._call.clock.monotonic() + pause >= until
         if not client.resume_streams or self._failures > client.max_retries or out_of_time:
             raise trouble
+        moves_on = self._failures == 1 and self.parts  # then it is no storm
+        if not moves_on and not client.may_ask_again():
+            trouble.message += " It was not asked for again: too many of this client's calls fail."
+            raise trouble
         if self._watch is not None:
             self._watch.resumed(trouble)
         if self.parts and not self._resumable:
             return None
         self._call.clock.sleep(pause or 0.0)
+        self._heed_stop()
         try:
             if self._resumable:
                 return self._open(self._further())
             self._again, self._told = self._told, []
             return self._open(self._call)
         except (errors.APIError, ValueError) as error:
+            self._heed_stop()
             trouble.message += f" It could not be taken up again: {error}"
             return None
+
+    def _heed_stop(self) -> None:
+        if self._stopped:
+            raise self._interrupted("it was closed while it was read")
 
     def _further(self) -> Call:
         """Asks for what follows the last event.

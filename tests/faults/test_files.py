@@ -326,3 +326,15 @@ def test_a_handle_found_again(faults: FaultServer, client: nexusai.NexusAIClient
     for expected in (b"PNG", b"RIFF"):
         handle = client.tasks.get("t")
         assert (handle.wait()).read() == expected
+
+
+def test_a_long_answer_may_be_the_last_of_its_connection(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """`Connection: close` holds for it, too: the next call has another connection."""
+    faults.plays(*[reply(200, raw=b"x" * 1_500_000, connection="close")] * 3)
+    once = client.with_options(max_retries=0)
+    for _ in range(3):
+        with once.files.download("file_1") as download:
+            assert len(download.read()) == 1_500_000
+    assert faults.connections == 3

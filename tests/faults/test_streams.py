@@ -274,3 +274,13 @@ def test_facts_with_the_id_of_the_last_piece_are_told_once(
     assert faults.requests[1].headers["last-event-id"] == "2"
     assert [chunk.get("finish_reason") for chunk in chunks] == [None, "stop"]
     assert (reading.response.text, reading.response.finish_reason) == ("ab", "stop")
+
+
+def test_streams_that_never_begin_are_no_storm(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Asking for them anew costs the same budget as any other retry."""
+    faults.plays(*[drop(STREAM_HEAD)] * 700)
+    for _ in range(100):
+        with pytest.raises(errors.StreamInterruptedError) as caught:
+            client.text.stream("hi").read()
+    assert len(faults.requests) <= 100 + 20 + 20 + 40
+    assert "too many of this client's calls fail" in str(caught.value)

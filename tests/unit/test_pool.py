@@ -149,3 +149,38 @@ def _use(client: nexusai.NexusAIClient, kind: str) -> None:
             client.with_options(max_retries=0).text.generate("hi")
     else:
         client.text.generate("hi")
+
+
+def test_who_waits_hears_of_a_slot_that_was_forgotten() -> None:
+    """Its holder was dropped without giving it back; nobody waits for the deadline because of that."""
+    pool = Pool(_Stubborn, 1)
+    pool.take(1, time.monotonic() + 5)
+    waiting = threading.Thread(target=lambda: served.append(pool.take(2, time.monotonic() + 30)))
+    served: List[Any] = []
+    waiting.start()
+    while not pool._waiting:
+        time.sleep(0.001)
+    began = time.monotonic()
+    pool.forget(1)
+    waiting.join(30)
+    assert served
+    assert time.monotonic() - began < 15
+
+
+def test_a_finalizer_may_give_back_what_its_own_thread_is_taking() -> None:
+    """The garbage collector runs anywhere, also while this very thread holds the pool's lock."""
+    pool = Pool(_Stubborn, 1)
+    transport = pool.take(1, time.monotonic() + 5)
+    with pool._lock:
+        pool.give(1, transport, reusable=True)
+    assert pool.take(2, time.monotonic() + 5) is transport
+
+
+def test_a_full_pool_is_not_asked_again(faults: FaultServer) -> None:
+    """Who has waited in line for as long as `timeout` does not go to its end."""
+    nexusai.config.max_connections = 1
+    with nexusai.NexusAIClient("k", faults.base_url, timeout=0.3, max_retries=3) as client:
+        client._internal_client._pools.current()._taken.add(0)
+        with pytest.raises(errors.APITimeoutError, match="All 1 connections are busy") as caught:
+            client.models.list()
+        assert len(caught.value.attempts) == 1

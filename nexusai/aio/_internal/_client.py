@@ -393,7 +393,11 @@ class AsyncInternalClient:
             if observation is not None:
                 observation.failed(error, delay)
             attempts.append(
-                errors.Attempt(_outcome(error), error.request_id, delay if delay is not None else 0.0)
+                errors.Attempt(
+                    _bodies.masked(_outcome(error), self._api_key),
+                    error.request_id,
+                    delay if delay is not None else 0.0,
+                )
             )
             if delay is None:
                 error.attempts = tuple(attempts)
@@ -409,6 +413,10 @@ class AsyncInternalClient:
         call = self.call("GET", "/")
         with suppress(errors.NotFoundError):  # then it has answered, which is all that is wanted
             await self.open(call._replace(url=self._base._replace(target="/health")))
+
+    def may_ask_again(self) -> bool:
+        """Whether a retry is left in this client's budget, which it then costs."""
+        return self._budget.spend()
 
     def _delay(self, error: errors.APIError, failures: int, call: Call) -> Optional[float]:
         """Seconds until the next attempt; None where there must be none."""
@@ -517,6 +525,8 @@ def _may_repeat(error: errors.APIError, method: str) -> bool:
         return error.status_code in _retry.RETRYABLE_STATUSES
     if not isinstance(error, (errors.NetworkError, errors.APITimeoutError)):
         return False
+    if getattr(error, "pool_is_full", False):
+        return False  # it has waited in line for as long as it may
     if not getattr(error, "sent", True) and "certificate" in error.message.lower():
         return False  # who is not trusted now will not be in a second
     # Silence after a POST mostly means that the work takes longer than `timeout`: asking for

@@ -47,7 +47,7 @@ class Call(NamedTuple):
 
     def __repr__(self) -> str:
         # As it stands in tracebacks with locals: without the key, and without what is private.
-        return f"<Call {self.method} {self.url}>"
+        return f"<Call {self.method} {self.url.shown}>"
 
 
 class AsyncExchange:
@@ -210,11 +210,12 @@ class AsyncExchange:
     def failure(self, error: TransportError) -> errors.APIError:
         """What a transport's error means for the caller."""
         forget_locals(error)
-        request_id = self.headers.get("x-request-id")
+        request_id = masked(self.headers.get("x-request-id") or "", self._secret) or None
         where = masked(f"{self._call.method} {self._call.url.shown}", self._secret)
+        why = masked(str(error), self._secret)[:_EXCERPT]
         if not error.timed_out:
             return errors.NetworkError(
-                f"No answer to {where}: {str(error)[:_EXCERPT]}.",
+                f"No answer to {where}: {why}.",
                 request_id=request_id,
                 hint=_hints.for_network(self._call.url.host, str(error)),
                 sent=error.sent,
@@ -226,7 +227,7 @@ class AsyncExchange:
         if not error.sent and not total and self._call.timeout > CONNECT_TIMEOUT:
             shown = f"{CONNECT_TIMEOUT:g} s (the limit for connecting)"
         return errors.APITimeoutError(
-            f"No answer to {where} within {shown}: {error}.",
+            f"No answer to {where} within {shown}: {why}.",
             request_id=request_id,
             hint=_hints.for_timeout(name, sent=error.sent),
             sent=error.sent,

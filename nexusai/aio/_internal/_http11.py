@@ -144,8 +144,10 @@ class AsyncHTTP11Transport:
 
     def long_body_length(self, headers: Mapping[str, str]) -> int:
         """How long the body is, where that is announced and more than h11 need copy; else 0."""
-        length = headers.get("content-length", "")
-        expected = self._protocol.their_state is h11.SEND_BODY and "transfer-encoding" not in headers
+        length, protocol = headers.get("content-length", ""), self._protocol
+        # Where this connection must not be used again, our side is not simply done.
+        expected = protocol.our_state is h11.DONE and protocol.their_state is h11.SEND_BODY
+        expected = expected and "transfer-encoding" not in headers
         return int(length) if expected and len(length) > _LONG_BODY_DIGITS and length.isdigit() else 0
 
     async def long_body(self, length: int) -> AsyncIterator[bytes]:

@@ -336,3 +336,15 @@ async def test_a_handle_found_again(faults: FaultServer, async_client: nexusai.A
     for expected in (b"PNG", b"RIFF"):
         handle = await async_client.tasks.get("t")
         assert await (await handle.wait()).read() == expected
+
+
+async def test_a_long_answer_may_be_the_last_of_its_connection(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """`Connection: close` holds for it, too: the next call has another connection."""
+    faults.plays(*[reply(200, raw=b"x" * 1_500_000, connection="close")] * 3)
+    once = async_client.with_options(max_retries=0)
+    for _ in range(3):
+        async with await once.files.download("file_1") as download:
+            assert len(await download.read()) == 1_500_000
+    assert faults.connections == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import socket
 import ssl
 import threading
@@ -50,10 +51,23 @@ class TLSServer:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.certificate.configure_cert(context)
             with plain, suppress(OSError), context.wrap_socket(plain, server_side=True) as sock:
-                data = sock.recv(65536)
+                data = _whole_request(sock)
                 if data:
                     self.heard.append(data)
                     sock.sendall(self._answer)
+
+
+def _whole_request(sock: socket.socket) -> bytes:
+    data = sock.recv(65536)
+    head, _, _ = data.partition(b"\r\n\r\n")
+    told = re.search(rb"content-length: (\d+)", head.lower())
+    expected = len(head) + 4 + (int(told[1]) if told else 0)
+    while data and len(data) < expected:
+        more = sock.recv(65536)
+        if not more:
+            break
+        data += more
+    return data
 
 
 @pytest.fixture
@@ -93,3 +107,18 @@ async def test_a_wrong_certificate_hears_nothing(
     assert len(caught.value.attempts) == 1
     assert "SSL_CERT_FILE" in (caught.value.hint or "")
     assert not secured.heard
+
+
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+async def test_an_upload_arrives_whole(
+    secured: TLSServer, transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """What TLS itself has to say after a handshake is not taken for an early answer."""
+    secured.authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    file = {"file_id": "f", "filename": "a.txt", "content_type": "text/plain", "size": size}
+    reply(201, {**file, "created_at": "2026-01-01T00:00:00Z"})(secured)  # type: ignore[arg-type]
+    async with nexusai.AsyncNexusAIClient("k", secured.base_url, transport=transport, timeout=5) as client:
+        for turn in range(3):
+            assert (await client.files.upload(("a.txt", b"x" * size))).file_id == "f"
+            assert secured.heard[turn].count(b"x" * 1000) == size // 1000
