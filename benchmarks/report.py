@@ -14,7 +14,7 @@ OURS = ("nexusai", "nexusai[fast]")
 _FLOORS = """\
 ## Where a goal is not met, and why
 
-- Small calls with `[fast]`: pyreqwest by itself costs two to four times what the raw socket does, as each call
+- Small calls with `[fast]`: pyreqwest by itself costs two to four times what `raw` does, as each call
   wakes a thread of its own, which takes Python's lock twice; and what stands above any transport (arguments,
   JSON, headers, a slot, a typed answer) costs 35 to 45 µs. Together that is above 2.5 times `raw` and above
   0.08 times `openai` before our own code for it begins. At 64 at a time, where wake-ups are shared, it comes
