@@ -12,6 +12,7 @@ from typing import Any, Callable, List
 
 import pytest
 from faults.acts import echo
+from faults.children import call_in_child, crossed
 from faults.server import DONE, Act, Connection, FaultServer, Seen, delta, reply
 
 import nexusai
@@ -22,17 +23,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="there is no fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-
-
-def crossed(client: nexusai.NexusAIClient, name: str, calls: int) -> List[str]:
-    """The answers that were somebody else's."""
-    prompts = [f"{name} {number} {os.getpid()}" for number in range(calls)]
-    answers = [(prompt, client.text.generate(prompt).text) for prompt in prompts]
-    return [answer for prompt, answer in answers if prompt != answer]
-
-
-def _child(client: nexusai.NexusAIClient, results: Any, calls: int) -> None:
-    results.put(crossed(client, "child", calls))
 
 
 def in_child(work: Callable[[], object]) -> int:
@@ -68,7 +58,7 @@ def test_child_and_parent_at_once(
     results = context.Queue()
     with nexusai.NexusAIClient(base_url=faults.base_url, transport=transport) as client:
         assert not crossed(client, "before", 3)
-        child = context.Process(target=_child, args=(client, results, 200))
+        child = context.Process(target=call_in_child, args=(client, results, 200))
         child.start()
         assert not crossed(client, "parent", 200)
         assert results.get(timeout=WATCHDOG) == []
