@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 import h11
 
+from nexusai._internal._runtime import finish
 from nexusai._internal._sockets import Socket, TimedOut
 from nexusai._internal._transport import (
     CONNECT_TIMEOUT,
@@ -77,14 +78,21 @@ class HTTP11Transport:
                 self._write(self._encoded(head, h11.Data(data=body), h11.EndOfMessage()))
             else:
                 self._write(self._encoded(head))
-                assert self._socket is not None  # noqa: S101 - `_write` has it
-                self._socket.write_all(self._encoded_blocks(body), lambda: self._patience("write timeout"))
+                self._write_blocks(body)
         except h11.LocalProtocolError as error:
             raise _failure("local protocol", error) from error
         except OSError as error:
             if isinstance(error, TimedOut):
                 raise _failure("write", error) from error
             # A server that refuses what is still on its way to it hangs up: its answer can be read.
+
+    def _write_blocks(self, body: Any) -> None:
+        assert self._socket is not None  # noqa: S101 - the head was written to it
+        blocks: Any = self._encoded_blocks(body)
+        try:
+            self._socket.write_all(blocks, lambda: self._patience("write timeout"))
+        finally:
+            finish(blocks.close)
 
     def _encoded(self, *events: h11.Event) -> bytes:
         return b"".join([self._protocol.send(event) or b"" for event in events])

@@ -34,7 +34,7 @@ PARALLEL = 20
 
 
 async def _call(client: nexusai.AsyncNexusAIClient, dice: random.Random, abandoned: float) -> None:
-    kind = dice.randrange(4)
+    kind = dice.randrange(5)
     with suppress(errors.APIError):
         if kind == 0:
             await client.text.stream("hi").read()
@@ -45,6 +45,8 @@ async def _call(client: nexusai.AsyncNexusAIClient, dice: random.Random, abandon
             async with client.text.stream("hi") as stream:
                 async for _ in stream:
                     break
+        elif kind == 3:
+            await client.files.upload(("a.bin", b"x" * dice.choice([10, 3_000_000])))
         elif kind == 2:
             handle = await client.text.generate_async("hi")
             await handle.refresh()
