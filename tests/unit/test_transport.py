@@ -12,6 +12,7 @@ from typing import List
 
 import httpx
 import pytest
+from faults.marks import LOST_BY_ANYIO
 from faults.server import FaultServer, completed, drop, reply, stream
 
 import nexusai
@@ -76,15 +77,6 @@ def test_trio(faults: FaultServer) -> None:
             await client.text.stream("hi").read()
 
     trio.run(main)
-
-
-# anyio's last releases for these Pythons lose a connection that is cancelled just as it is made: it is
-# closed by the garbage collector, with a warning. The slot is ours, and must be free all the same.
-LOST_BY_ANYIO = (
-    [pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")]
-    if sys.version_info < (3, 10)
-    else []
-)
 
 
 @pytest.mark.parametrize("calls", [pytest.param(200, marks=LOST_BY_ANYIO)])
