@@ -19,6 +19,7 @@ import httpcore
 import httpx
 
 from nexusai._internal._httpx_parts import (
+    FAR,
     OF_HTTPX,
     Clock,
     Translated,
@@ -27,7 +28,7 @@ from nexusai._internal._httpx_parts import (
     library_of,
     options,
 )
-from nexusai._internal._transport import Request, Url
+from nexusai._internal._transport import Request, TransportError, Url
 
 
 class _TimedStream(httpcore.NetworkStream):
@@ -82,9 +83,10 @@ class _TimedBackend(httpcore.NetworkBackend):
 class HTTPXResponse:
     """An answer whose head has come. Read it, then close it."""
 
-    def __init__(self, response: Any, translated: Translated) -> None:
+    def __init__(self, response: Any, translated: Translated, deadline: float = FAR) -> None:
         self._response = response
         self._translated = translated
+        self._deadline = deadline
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
@@ -92,6 +94,10 @@ class HTTPXResponse:
         """The body, decoded, as it comes."""
         with self._translated:
             for chunk in self._response.iter_bytes():
+                if time.monotonic() > self._deadline:
+                    raise TransportError(
+                        "read timeout: the time limit was reached", timed_out=True, sent=True
+                    )
                 yield chunk
 
     def close(self) -> None:
@@ -139,7 +145,8 @@ class ClientTransport:
             response = self._client.send(
                 as_httpx(self._library, request), stream=True, follow_redirects=False
             )
-        return HTTPXResponse(response, self._translated)
+        # Its timeouts bound each read, so that the whole is watched here.
+        return HTTPXResponse(response, self._translated, request.deadline)
 
     def hasten(self, seconds: float) -> bool:
         """It cannot be: the timeouts are the user's."""

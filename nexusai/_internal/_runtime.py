@@ -225,15 +225,17 @@ async def async_each(
                     outcome: Outcome[T] = Outcome(await function(item))
                 except Exception as error:  # noqa: BLE001 - it is told, whatever it is
                     outcome = Outcome(error=error)
-                try:
-                    settle(index, outcome)
-                except Exception as error:  # noqa: BLE001 - raised below, without a group around it
-                    failures.append(error)
-                    group.cancel_scope.cancel()
-                    return
+                settle(index, outcome)
+
+        async def work_or_fail() -> None:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - raised below, without a group around it
+                failures.append(error)
+                group.cancel_scope.cancel()
 
         for _ in range(limit):
-            group.start_soon(work)
+            group.start_soon(work_or_fail)
     if failures:
         raise failures[0]
 

@@ -338,3 +338,12 @@ def test_a_long_answer_may_be_the_last_of_its_connection(
         with once.files.download("file_1") as download:
             assert len(download.read()) == 1_500_000
     assert faults.connections == 3
+
+
+def test_a_download_is_never_asked_for_compressed(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Else its size, its checksum and where it broke off would be those of something else."""
+    faults.plays(reply(200, raw=b"whole"))
+    packed = client.with_options(default_headers={"Accept-Encoding": "gzip"})
+    with packed.files.download("file_1") as download:
+        assert download.read() == b"whole"
+    assert faults.requests[0].headers["accept-encoding"] == "identity"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import struct
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 import pydantic
 import pytest
@@ -321,3 +321,17 @@ def test_a_typed_answer_is_repaired_once(faults: FaultServer, client: nexusai.Ne
         client.text.parse(messages=[{"role": "user", "content": "?"}], schema=City)
     assert caught.value.raw_text == "It is Tokyo."
     assert caught.value.problems
+
+
+def test_what_the_caller_s_own_texts_raise_comes_out_as_it_is(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """Not in a group of errors."""
+
+    def texts() -> Iterator[str]:
+        yield "one"
+        raise KeyError("no more")
+
+    faults.chooses = lambda _: reply(200, {"data": [{"embedding": [1.0], "index": 0}]})
+    with pytest.raises(KeyError, match="no more"):
+        client.embeddings.create_batch(texts(), batch_size=1)

@@ -13,7 +13,7 @@ from typing import List
 import httpx
 import pytest
 from faults.marks import LOST_BY_ANYIO
-from faults.server import FaultServer, completed, drop, reply, stream
+from faults.server import FaultServer, completed, drop, head, repeat, reply, stream
 
 import nexusai
 from nexusai._internal import _transport
@@ -173,3 +173,23 @@ def test_the_limit_for_connecting_is_told_as_what_it_is() -> None:
         assert "within 10 s (the limit for connecting)" in str(unconnected)
         silent = exchange.failure(TransportError("read timeout", timed_out=True, sent=True))
         assert "within 120 s (`timeout`)" in str(silent)
+
+
+def test_a_trickle_cannot_outlast_the_limits_of_your_own_client(faults: FaultServer) -> None:
+    """Its timeouts bound each read; the SDK's the whole."""
+    lines = {"content-type": "application/json", "content-length": "400"}
+    faults.plays(*[repeat(b" ", 0.05, head(200, lines))] * 2)
+    with httpx.Client() as own:
+        client = nexusai.NexusAIClient("k", faults.base_url, http_client=own, max_retries=0, timeout=0.5)
+        with pytest.raises(nexusai.APITimeoutError, match="within 0.5 s"):
+            client.models.list()
+
+    async def main() -> None:
+        async with httpx.AsyncClient() as own:
+            client = nexusai.AsyncNexusAIClient(
+                "k", faults.base_url, http_client=own, max_retries=0, timeout=0.5
+            )
+            with pytest.raises(nexusai.APITimeoutError, match="within 0.5 s"):
+                await client.models.list()
+
+    asyncio.run(main())

@@ -36,6 +36,8 @@ _NOT_PORTABLE = {
     "default_headers": "any of them may be a secret",
 }
 _AGENT = f"nexus-ai-python/{__version__}"
+_UNCHANGED = {"accept-encoding": "identity"}
+"""Of a file: its size, its checksum and where it broke off are told of what is not compressed."""
 _PLAIN = [(b"user-agent", _AGENT.encode("ascii")), (b"accept-encoding", b"identity")]
 """The headers of a request to somebody else."""
 
@@ -294,14 +296,14 @@ class AsyncInternalClient:
     async def download(self, path: str) -> AsyncDownload:
         """Ask for the content at a path below the base URL."""
         span = None if self.telemetry is None else self.telemetry.operation("GET", path)
-        return await AsyncDownload.begin(self, self.call("GET", path), span)
+        return await AsyncDownload.begin(self, self.call("GET", path, headers=_UNCHANGED), span)
 
     async def download_url(self, address: str) -> AsyncDownload:
         """Ask for the content at an address that the platform told, whole or relative to its own.
 
         The API key and the default headers go to the platform only.
         """
-        call = self.call("GET", "/")
+        call = self.call("GET", "/", headers=_UNCHANGED)
         try:
             url = call.url.join(address)
         except ValueError as error:

@@ -17,6 +17,7 @@ import httpcore
 import httpx
 
 from nexusai._internal._httpx_parts import (
+    FAR,
     OF_HTTPX,
     Clock,
     Translated,
@@ -25,7 +26,7 @@ from nexusai._internal._httpx_parts import (
     library_of,
     options,
 )
-from nexusai._internal._transport import Request, Url
+from nexusai._internal._transport import Request, TransportError, Url
 
 
 class _TimedStream(httpcore.AsyncNetworkStream):
@@ -80,9 +81,10 @@ class _TimedBackend(httpcore.AsyncNetworkBackend):
 class AsyncHTTPXResponse:
     """An answer whose head has come. Read it, then close it."""
 
-    def __init__(self, response: Any, translated: Translated) -> None:
+    def __init__(self, response: Any, translated: Translated, deadline: float = FAR) -> None:
         self._response = response
         self._translated = translated
+        self._deadline = deadline
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
@@ -90,6 +92,10 @@ class AsyncHTTPXResponse:
         """The body, decoded, as it comes."""
         with self._translated:
             async for chunk in self._response.aiter_bytes():
+                if time.monotonic() > self._deadline:
+                    raise TransportError(
+                        "read timeout: the time limit was reached", timed_out=True, sent=True
+                    )
                 yield chunk
 
     async def aclose(self) -> None:
@@ -137,7 +143,8 @@ class AsyncClientTransport:
             response = await self._client.send(
                 as_httpx(self._library, request), stream=True, follow_redirects=False
             )
-        return AsyncHTTPXResponse(response, self._translated)
+        # Its timeouts bound each read, so that the whole is watched here.
+        return AsyncHTTPXResponse(response, self._translated, request.deadline)
 
     def hasten(self, seconds: float) -> bool:
         """It cannot be: the timeouts are the user's."""

@@ -348,3 +348,14 @@ async def test_a_long_answer_may_be_the_last_of_its_connection(
         async with await once.files.download("file_1") as download:
             assert len(await download.read()) == 1_500_000
     assert faults.connections == 3
+
+
+async def test_a_download_is_never_asked_for_compressed(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """Else its size, its checksum and where it broke off would be those of something else."""
+    faults.plays(reply(200, raw=b"whole"))
+    packed = async_client.with_options(default_headers={"Accept-Encoding": "gzip"})
+    async with await packed.files.download("file_1") as download:
+        assert await download.read() == b"whole"
+    assert faults.requests[0].headers["accept-encoding"] == "identity"
