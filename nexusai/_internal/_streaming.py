@@ -411,7 +411,7 @@ class StreamProcessor:
             return self._interrupted("it ended without [DONE]")
         forget_locals(error)
         if not error.timed_out or self._exchange is None:
-            failure: errors.APIError = self._interrupted(str(error)[:_EXCERPT])
+            failure: errors.APIError = self._interrupted(self._client.masked(str(error))[:_EXCERPT])
         else:
             failure = self._exchange.failure(error)
             failure.__dict__.update(self._so_far())

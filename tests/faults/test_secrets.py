@@ -201,3 +201,14 @@ def test_another_wrong_setting_does_not_show_the_key(wrong: Dict[str, Any]) -> N
     with pytest.raises((ValueError, TypeError)) as caught:
         client.with_options(api_key=KEY, default_headers=secrets, **wrong)
     assert KEY not in all_of(caught.value)
+
+
+def test_a_stream_that_breaks_over_the_key_does_not_show_it(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """What the protocol's reader says of a broken line quotes it."""
+    framed = head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})
+    faults.plays(drop(framed + f"{KEY}\r\n".encode()))
+    with pytest.raises(errors.APIError) as caught:
+        client.with_options(max_retries=0).text.stream("hi").read()
+    assert KEY not in f"{caught.value} {caught.value.attempts}"

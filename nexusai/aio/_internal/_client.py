@@ -156,6 +156,10 @@ class AsyncInternalClient:
         """`content` without the key, which a platform may have quoted."""
         return _responses.redacted(content, self._api_key)
 
+    def masked(self, text: str) -> str:
+        """The same of a text."""
+        return _bodies.masked(text, self._api_key)
+
     @property
     def portable(self) -> Dict[str, Any]:
         """The arguments that make another client like this one in another process: all but the key.
@@ -396,7 +400,7 @@ class AsyncInternalClient:
                 observation.failed(error, delay)
             attempts.append(
                 errors.Attempt(
-                    _bodies.masked(_outcome(error), self._api_key),
+                    self.masked(_outcome(error)),
                     error.request_id,
                     delay if delay is not None else 0.0,
                 )
