@@ -17,7 +17,7 @@ demo: $(READY)  ## Start the platform with a real model, and talk to it
 
 test: $(READY)  ## Run all tests, with a live server and a real model, and measure their coverage
 	@$(RUN) -m coverage erase
-	$(RUN) -m coverage run -m pytest
+	$(RUN) -m coverage run -m pytest --numprocesses 2 --dist loadfile
 	@$(RUN) -m coverage combine --quiet
 	@$(RUN) -m coverage report
 
