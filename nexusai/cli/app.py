@@ -67,4 +67,7 @@ app.add_typer(sessions.app)
 app.add_typer(tasks.app)
 platform.mount(app)
 doctor.mount(app)
-app.command("demo")(demo)
+app.command(
+    "demo",
+    help=say(demo.__doc__ or "", "快速演示：以各种方式生成文本、向文档提问、作画、朗读，中英文皆有。"),
+)(demo)

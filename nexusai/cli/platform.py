@@ -11,7 +11,10 @@ from typing import Callable, Optional
 
 import typer
 
+from nexusai.cli.words import say
+
 _NEEDED = ("nexus_server", "uvicorn", "fastapi", "dbos")
+_SERVE = "启动本地平台。省略的设置取自 NEXUS_SERVER_… 环境变量，其次取自 config.toml。"
 _ANY_ARGUMENTS = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
@@ -21,10 +24,14 @@ def mount(app: typer.Typer) -> None:
     if problem is None:
         from nexus_server import cli
 
-        app.command("serve")(cli.serve)
+        app.command("serve", help=say(cli.serve.__doc__ or "", _SERVE))(cli.serve)
         app.add_typer(cli.models_app)
         return
-    for name, purpose in (("serve", "Start the local platform."), ("models", "Models on this machine.")):
+    purposes = {
+        "serve": say("Start the local platform.", "启动本地平台。"),
+        "models": say("Models on this machine.", "在本机运行的模型。"),
+    }
+    for name, purpose in purposes.items():
         app.command(name, help=purpose, context_settings=_ANY_ARGUMENTS)(_absent(problem))
 
 
@@ -32,9 +39,15 @@ def missing() -> Optional[str]:
     """Why the platform cannot run here; None if it can."""
     if sys.version_info < (3, 11):
         version = ".".join(map(str, sys.version_info[:2]))
-        return f"The local platform needs Python 3.11 or newer, and this is {version}."
+        return say(
+            f"The local platform needs Python 3.11 or newer, and this is {version}.",
+            f"本地平台需要 Python 3.11 或更新版本，当前为 {version}。",
+        )
     if any(find_spec(name) is None for name in _NEEDED):
-        return "The local platform is not installed here: pip install 'nexus-ai-sdk[local]'"
+        return say(
+            "The local platform is not installed here: pip install 'nexus-ai-sdk[local]'",
+            "此环境未安装本地平台：pip install 'nexus-ai-sdk[local]'",
+        )
     return None
 
 

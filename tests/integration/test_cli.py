@@ -46,6 +46,25 @@ def test_mistakes_get_a_sentence(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--help"], ["启动本地平台", "在本机运行的模型", "快速演示"]),
+        (["serve", "--help"], ["启动本地平台", "监听地址", "本地模型使用的线程数"]),
+        (["demo", "--help"], ["向文档提问"]),
+        (["models", "--help"], ["列出可用模型", "下载模型", "从本机删除模型"]),
+        (["models", "pull", "--help"], ["要下载的模型", "断点"]),
+        (["models", "list"], ["用途", "把录音转写成文字", "存放于"]),
+    ],
+)
+def test_in_chinese(words: list[str], told: list[str], tmp_path: Path) -> None:
+    """The platform's own commands, too."""
+    done = run(*words, NEXUS_LANG="zh", NEXUS_SERVER_MODELS_DIR=str(tmp_path), PYTHONIOENCODING="utf-8")
+    assert done.returncode == 0, done.stderr
+    shown = re.sub(r"[\s│]", "", done.stdout)
+    assert not [text for text in told if text not in shown], done.stdout
+
+
 def test_the_demo_without_a_network(tmp_path: Path) -> None:
     """The big model cannot be had, so the small one does the tour; everything it shows is real."""
     link_model(tmp_path / "models")

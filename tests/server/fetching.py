@@ -44,6 +44,7 @@ def make_model(
         file="tiny.gguf",
         languages=("en",),
         notes="made up",
+        notes_in_chinese="虚构",
         context=128,
         sources=tuple(sources),
     )
