@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import nexusai
-from nexusai.config import Config, Setting
+from nexusai.config import Config, Setting, hidden, hidden_headers, hidden_options
 
 
 def client(**given: object) -> nexusai.NexusAIClient:
@@ -139,6 +139,31 @@ def test_nothing_shows_the_key() -> None:
     shown = "".join(map(repr, [made, made._internal_client, nexusai.config, made.with_options(timeout=1)]))
     assert "canary" not in shown
     assert "set" in repr(nexusai.config)
+
+
+def test_a_secret_is_used_like_any_text_and_is_not_shown() -> None:
+    """Not in a list, a traceback with variables, or wherever else objects are printed."""
+    nexusai.config.api_key = "nxs_canary"
+    key = nexusai.config.api_key
+    assert (key, f"Bearer {key}") == ("nxs_canary", "Bearer nxs_canary")
+    assert repr([key]) == "['***']"
+    assert hidden(key) is key
+    assert hidden(None) is None
+    assert "canary" not in repr([hidden("canary"), hidden(b"canary"), hidden(["canary"])])
+
+
+def test_options_do_not_show_what_may_be_secret() -> None:
+    """A key, and any header; they are what they were, and the caller's own stay as they are."""
+    given = {"api_key": "nxs_canary", "default_headers": {"X-Token": "canary"}, "timeout": 3}
+    kept = hidden_options(given)
+    assert kept == given
+    assert repr(kept) == "{'api_key': '***', 'default_headers': {'X-Token': '***'}, 'timeout': 3}"
+    assert given["default_headers"] == {"X-Token": "canary"}
+    assert repr(given["api_key"]) == "'nxs_canary'"
+    for other in ({}, {"timeout": 3}, {"api_key": None, "default_headers": None}):
+        assert hidden_options(other) == other
+    assert hidden_headers({}) == {}
+    assert hidden_headers([("X-Token", "canary")]) == {"X-Token": "canary"}
 
 
 def test_a_setting_without_a_secret_is_shown_when_it_is_wrong() -> None:

@@ -234,9 +234,14 @@ async def test_the_platform_is_warmed_up_at_its_door(
         await async_client.warmup()
 
 
-def failure(kind: Any, status: Optional[int] = None, **facts: Any) -> errors.APIError:
-    made: errors.APIError = kind("it broke", status, **facts)
+def failure(
+    kind: Any, status: Optional[int] = None, message: str = "it broke", **facts: Any
+) -> errors.APIError:
+    made: errors.APIError = kind(message, status, **facts)
     return made
+
+
+UNTRUSTED = "Could not connect: CERTIFICATE_VERIFY_FAILED, Certificate has expired."
 
 
 @pytest.mark.parametrize(
@@ -251,11 +256,19 @@ def failure(kind: Any, status: Optional[int] = None, **facts: Any) -> errors.API
         (failure(errors.APITimeoutError, sent=False), True, True),
         (failure(errors.APITimeoutError), True, True),
         (failure(errors.APITimeoutError, sent=True), True, False),
+        (failure(errors.APITimeoutError, pool_is_full=True), False, False),
+        (failure(errors.NetworkError, sent=False), True, True),
+        (failure(errors.NetworkError, message=UNTRUSTED, sent=False), False, False),
+        (failure(errors.NetworkError, message=UNTRUSTED, sent=True), True, True),
+        (failure(errors.NetworkError, message=UNTRUSTED), True, True),
         (failure(errors.InvalidResponseError), False, False),
     ],
 )
 async def test_what_may_be_repeated(error: errors.APIError, get: bool, post: bool) -> None:
-    """What passes by itself; but not a POST after silence, which may still be worked on."""
+    """What passes by itself; but not a POST after silence, which may still be worked on.
+
+    A full pool has had its time, and who is not trusted now will not be in a second.
+    """
     assert (_may_repeat(error, "GET"), _may_repeat(error, "POST")) == (get, post)
 
 
