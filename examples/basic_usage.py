@@ -1,10 +1,9 @@
 """Text at once, as a task, and what an error tells.
 
-Run it with `python examples/basic_usage.py`. With NEXUS_API_KEY set it calls the platform at
-NEXUS_BASE_URL (by default the one on this machine); without, it starts a platform of its own.
+Run it with `python examples/basic_usage.py`. It needs no key: opening.py says which platform answers.
 """
 
-import os
+from opening import open_client
 
 import nexusai
 
@@ -23,12 +22,6 @@ def main() -> None:
             client.text.generate("hi", model="no-such-model")
         except nexusai.InvalidRequestError as error:
             print(f"As expected: {error}")
-
-
-def open_client() -> nexusai.NexusAIClient:
-    if "NEXUS_API_KEY" in os.environ:
-        return nexusai.NexusAIClient()
-    return nexusai.NexusAIClient.local()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Run it with `python examples/batch_run.py`.
 
 from pathlib import Path
 
-from basic_usage import open_client
+from opening import open_client
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ Run it with `python examples/caching.py`.
 
 import tempfile
 
-from basic_usage import open_client
+from opening import open_client
 
 import nexusai
 

@@ -3,7 +3,7 @@
 Run it with `python examples/fallbacks.py`.
 """
 
-from basic_usage import open_client
+from opening import open_client
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 Run it with `python examples/knowledge_base_rag.py`.
 """
 
-from basic_usage import open_client
+from opening import open_client
 
 HANDBOOK = """# Leave
 

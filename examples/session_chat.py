@@ -1,6 +1,6 @@
 """A conversation that the platform remembers. Run it with `python examples/session_chat.py`."""
 
-from basic_usage import open_client
+from opening import open_client
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Text while it comes, and how to stop it. Run it with `python examples/streaming_example.py`."""
 
-from basic_usage import open_client
+from opening import open_client
 
 import nexusai
 

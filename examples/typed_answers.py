@@ -1,6 +1,6 @@
 """An answer as an instance of your own class. Run it with `python examples/typed_answers.py`."""
 
-from basic_usage import open_client
+from opening import open_client
 from pydantic import BaseModel
 
 import nexusai

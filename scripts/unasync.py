@@ -1,4 +1,5 @@
-"""Write the sync twins: `nexusai/aio/X.py` becomes `nexusai/X.py`, `tests/aio/X.py` `tests/X.py`.
+"""Write the sync twins: `nexusai/aio/X.py` becomes `nexusai/X.py`, `tests/aio/X.py` `tests/X.py`,
+and `examples/X_async.py` `examples/X_sync.py`.
 
     python scripts/unasync.py          write them
     python scripts/unasync.py --check  write nothing; fail if one is not current, if a generated
@@ -17,9 +18,13 @@ from typing import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 TREES = {ROOT / "nexusai" / "aio": ROOT / "nexusai", ROOT / "tests" / "aio": ROOT / "tests"}
+EXAMPLES = ROOT / "examples"
 BY_HAND = {ROOT / "nexusai" / "aio" / "__init__.py"}
 MARK = "# Generated from {source} by scripts/unasync.py: edit that file."
 RULES = {
+    r"\nimport asyncio\n(?=[\s\S]*\basyncio\.run\(main)": "",
+    r"\basyncio\.run\((main\(\))\)": r"\1",
+    r"_async(?=\.py`)": "_sync",
     r"\bnexusai\.aio\b": "nexusai",
     r"\bAsync(?=[A-Z])": "",
     r"\basync_(?=[a-z])": "",
@@ -57,12 +62,14 @@ def pairs() -> Iterator[tuple[Path, Path]]:
         for source in sorted(tree.rglob("*.py")):
             if source not in BY_HAND and source.read_text(encoding="utf-8").strip():
                 yield source, out / source.relative_to(tree)
+    for source in sorted(EXAMPLES.glob("*_async.py")):
+        yield source, source.with_name(source.name.replace("_async", "_sync"))
 
 
 def generated() -> list[Path]:
     """Files that say that they are generated."""
     mark = MARK.split("{", 1)[0]
-    files = [path for out in TREES.values() for path in sorted(out.rglob("*.py"))]
+    files = [path for out in (*TREES.values(), EXAMPLES) for path in sorted(out.rglob("*.py"))]
     return [path for path in files if path.read_text(encoding="utf-8").startswith(mark)]
 
 

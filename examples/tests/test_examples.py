@@ -5,20 +5,22 @@ What each needs to be answered stands in its test; what does not matter, the scr
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
-import async_usage
+import audio_sync
 import basic_usage
 import batch_run
 import caching
-import embeddings_search
-import files_example
-import image_generation
+import concurrent_calls
+import embeddings_sync
+import files_sync
+import images_sync
 import knowledge_base_rag
 import pytest
 import session_chat
-import speech
 import streaming_example
+import text_async
 import typed_answers
 
 from nexusai.testing import Platform
@@ -42,13 +44,21 @@ def test_basic_usage(nexus_platform: Platform, capsys: pytest.CaptureFixture) ->
     nexus_platform.assert_called(prompt="Name three rivers of China.", max_tokens=60)
 
 
-def test_async_usage(nexus_platform: Platform, capsys: pytest.CaptureFixture) -> None:
-    nexus_platform.text(["Good ", "night."], prompt="Say good night.")
+def test_concurrent_calls(nexus_platform: Platform, capsys: pytest.CaptureFixture) -> None:
     nexus_platform.text(lambda call: f"About: {call.prompt}", times=3)
-    asyncio.run(async_usage.main())
+    asyncio.run(concurrent_calls.main())
+    assert "  About: What is fire?" in capsys.readouterr().out
+
+
+def test_text(nexus_platform: Platform, capsys: pytest.CaptureFixture) -> None:
+    nexus_platform.text(["Good ", "night."], prompt="Say good night.")
+    nexus_platform.text("我是一个助手。", prompt="用一句话介绍你自己。", statuses=["queued", "running"])
+    nexus_platform.text("Paris", when=lambda call: call.messages is not None)
+    nexus_platform.text("The Yangtze, the Yellow River and the Pearl River.")
+    asyncio.run(text_async.main())
     printed = capsys.readouterr().out
-    assert "  About: What is fire?" in printed
     assert "Good night.\n[stop]" in printed
+    assert "我是一个助手。" in printed
 
 
 def test_batch_run(nexus_platform: Platform, capsys: pytest.CaptureFixture) -> None:
@@ -64,22 +74,23 @@ def test_caching(nexus_platform: Platform) -> None:
     assert nexus_platform.calls
 
 
-def test_embeddings_search(nexus_platform: Platform, capsys: pytest.CaptureFixture) -> None:
-    embeddings_search.main()
-    assert capsys.readouterr().out.splitlines()[0].endswith("The cat sleeps on the sofa.")
+def test_embeddings(nexus_platform: Platform, capsys: pytest.CaptureFixture) -> None:
+    embeddings_sync.main()
+    scored = [line for line in capsys.readouterr().out.splitlines() if re.match(r"-?\d\.\d", line)]
+    assert scored[0].endswith("The cat sleeps on the sofa.")
     nexus_platform.assert_called("POST", "/embeddings", times=3)
 
 
 def test_files(nexus_platform: Platform) -> None:
-    files_example.main()
+    files_sync.main()
     assert Path("copy.txt").read_text(encoding="utf-8").startswith("第一章\n第一章\n")
     nexus_platform.assert_called("DELETE", "/files/file_1")
 
 
-def test_image_generation(nexus_platform: Platform) -> None:
+def test_images(nexus_platform: Platform) -> None:
     nexus_platform.image(statuses=[("running", 50)], prompt="a castle with a dragon at night")
     nexus_platform.image(times=None)
-    image_generation.main()
+    images_sync.main()
     assert Path("cats.png").read_bytes().startswith(b"\x89PNG")
     assert Path("dog-2.png").exists()
 
@@ -103,10 +114,9 @@ def test_session_chat(nexus_platform: Platform, capsys: pytest.CaptureFixture) -
     assert printed.count("assistant: ") == 3
 
 
-def test_speech(nexus_platform: Platform, capsys: pytest.CaptureFixture) -> None:
-    nexus_platform.transcript("The library opens at nine.", statuses=[("running", 50)])
-    nexus_platform.transcript("图书馆早上九点开门。", language="zh")
-    speech.main()
+def test_audio(nexus_platform: Platform, capsys: pytest.CaptureFixture) -> None:
+    nexus_platform.transcript("图书馆早上九点开门。", language="zh", statuses=[("running", 50)])
+    audio_sync.main()
     printed = capsys.readouterr().out
     assert "  50.0 %" in printed
     assert "[zh] 0.0-" in printed

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from server.process import ServerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
+EXAMPLES = [path for path in sorted(ROOT.glob("examples/*.py")) if path.stem != "opening"]
 
 
 def snippets(language: str) -> list[object]:

@@ -1,9 +1,11 @@
-"""Pictures. Run it with `python examples/image_generation.py`; it writes into the current directory.
+# Generated from examples/images_async.py by scripts/unasync.py: edit that file.
 
-Without an upstream provider the built-in illustrator draws: docs/illustrator.md says what it can do.
+"""Pictures, saved into the current directory. Run it with `python examples/images_sync.py`.
+
+Without a provider behind the platform the built-in illustrator draws: see docs/illustrator.md.
 """
 
-from basic_usage import open_client
+from opening import open_client
 
 
 def main() -> None:
@@ -18,7 +20,8 @@ def main() -> None:
 
         task = client.images.generate_async("a castle with a dragon at night", size="512x512")
         print(f"{task.task_id} is {task.status}")
-        print(len(task.wait().read()), "bytes")
+        castle = task.wait(on_progress=lambda task: print(f"  {task.status}, {task.progress or 0} %"))
+        print(len(castle.read()), "bytes")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Files: uploaded, listed, downloaded, deleted. Run it with `python examples/files_example.py`."""
+# Generated from examples/files_async.py by scripts/unasync.py: edit that file.
 
-from basic_usage import open_client
+"""Files: uploaded, listed, downloaded, deleted. Run it with `python examples/files_sync.py`."""
+
+from opening import open_client
 
 
 def main() -> None:
@@ -15,11 +17,11 @@ def main() -> None:
         for each in client.files.list(per_page=3):
             print(f"  {each.created_at:%Y-%m-%d %H:%M} {each.filename}")
 
-        print(client.files.download(file.file_id, "copy.txt"))  # goes on where it stopped, and is verified
-        print(len(client.files.download(file.file_id).read()), "bytes")
+        # To a path: goes on where it broke off, and appears there only when it is whole and verified.
+        print(client.files.download(file.file_id, "copy.txt"))
 
-        text = client.invoke("document_processing", {"file_id": file.file_id})
-        print(text.output["chunk_count"], "passages")
+        processed = client.invoke("document_processing", {"file_id": file.file_id})
+        print(processed.output["chunk_count"], "passages")
         client.files.delete(file.file_id)
 
 

@@ -1,0 +1,21 @@
+# Generated from examples/models_async.py by scripts/unasync.py: edit that file.
+
+"""What the platform can run. Run it with `python examples/models_sync.py`."""
+
+from opening import open_client
+
+
+def main() -> None:
+    with open_client() as client:
+        models = client.models.list()
+        for model in models:
+            print(f"{model.owned_by}/{model.id}: {', '.join(model.task_types)}")
+
+        # The preferred one comes first; whoever names none gets it.
+        writers = [model for model in models if "text_generation" in model.task_types]
+        answer = client.text.generate("Say hello.", model=writers[0].id, max_tokens=10)
+        print(f"{answer.model} says {answer.text.strip()!r}")
+
+
+if __name__ == "__main__":
+    main()
