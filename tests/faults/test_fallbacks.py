@@ -250,6 +250,17 @@ def test_a_stream_after_its_first_text(
     assert asked(faults) == [("a", None)]
 
 
+def test_a_stream_after_another_piece(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """What one has begun to call or to think is no part of another's answer."""
+    thought = {"delta": {"reasoning": "let me"}}
+    faults.plays(stream(event(thought), event({"error": {"code": "TIMEOUT", "message": "late"}})))
+    reading = client.with_options(max_retries=0).text.stream("hi", "a", fallbacks=OTHERS)
+    assert reading.__next__() == thought
+    with pytest.raises(errors.StreamError, match="late"):
+        reading.__next__()
+    assert asked(faults) == [("a", None)]
+
+
 def test_a_stream_that_nobody_can_give(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
     """Tells what became of each."""
     faults.plays(DOWN, DOWN, reply(400, {"detail": "no such model"}))

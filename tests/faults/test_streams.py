@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 from faults.server import (
@@ -274,6 +274,117 @@ def test_facts_with_the_id_of_the_last_piece_are_told_once(
     assert faults.requests[1].headers["last-event-id"] == "2"
     assert [chunk.get("finish_reason") for chunk in chunks] == [None, "stop"]
     assert (reading.response.text, reading.response.finish_reason) == ("ab", "stop")
+
+
+def other(**delta_of: Any) -> bytes:
+    return event({"delta": delta_of})
+
+
+ROLE = other(role="assistant", content="")
+LOOK_UP = [
+    other(tool_calls=[{"index": 0, "function": {"arguments": piece}}]) for piece in ('{"n": ', "1", "1", "}")
+]
+THINKING = [other(reasoning=piece) for piece in ("let", " me", " see")]
+
+
+def with_ids(*events: bytes) -> List[bytes]:
+    return [b"id: %d\n" % number + each for number, each in enumerate(events, 1)]
+
+
+def told(*events: bytes) -> List[Any]:
+    return [json.loads(each.partition(b"data: ")[2]) for each in events]
+
+
+@pytest.mark.parametrize("cuts", [[1], [1, 0], [2, 1], [0, 2, 1]])
+def test_what_comes_before_the_first_piece_is_told_once(
+    faults: FaultServer, client: nexusai.NexusAIClient, cuts: List[int]
+) -> None:
+    """However often the stream was asked for anew, and whatever had come each time."""
+    start = [ROLE, event({"model": "m"})]
+    faults.plays(*[stream(*start[:cut]) for cut in cuts], stream(*start, delta("a"), LAST, DONE))
+    patient = client.with_options(max_retries=5)
+    chunks = [chunk for chunk in patient.text.stream("hi")]
+    assert chunks == told(*start, delta("a"), LAST)
+
+
+@pytest.mark.parametrize("pieces", [LOOK_UP, THINKING])
+def test_other_pieces_than_text_are_taken_up_where_they_were(
+    faults: FaultServer, client: nexusai.NexusAIClient, pieces: List[bytes]
+) -> None:
+    """Equal ones that follow each other, too: an id tells them apart."""
+    events = with_ids(ROLE, *pieces, LAST)
+    for cut in range(len(events)):
+        faults.requests.clear()
+        faults.plays(drop(RESUMABLE, *events[:cut]), drop(RESUMABLE, *events[cut:], DONE))
+        chunks = [chunk for chunk in client.text.stream("hi")]
+        assert chunks == told(*events), cut
+        assert faults.requests[1].headers["last-event-id"] == str(cut)
+
+
+def test_other_pieces_are_not_told_twice(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """By a server that tells again what was told, either."""
+    events = with_ids(ROLE, *LOOK_UP, LAST)
+    faults.plays(drop(RESUMABLE, *events[:4]), drop(RESUMABLE, *events, DONE))
+    assert [chunk for chunk in client.text.stream("hi")] == told(*events)
+
+
+@pytest.mark.parametrize("pieces", [LOOK_UP, THINKING])
+def test_other_pieces_are_never_asked_for_anew(
+    faults: FaultServer, client: nexusai.NexusAIClient, pieces: List[bytes]
+) -> None:
+    """Another generation would be another answer, and of a task only the text is known."""
+    faults.plays(stream(ROLE, *pieces[:2]), reply(200, completed("a", "task_s")), stream(*pieces, DONE))
+    chunks: List[Any] = []
+
+    def read() -> None:
+        for chunk in client.text.stream("hi"):
+            chunks.append(chunk)
+
+    with pytest.raises(errors.StreamInterruptedError, match="only the text") as caught:
+        read()
+    assert chunks == told(ROLE, *pieces[:2])
+    assert caught.value.task_id == "task_s"
+    assert [seen.target for seen in faults.requests] == ["/api/v1/invoke"]
+
+
+@pytest.mark.parametrize("pieces", [LOOK_UP, [delta("a"), delta("b"), delta("b"), delta("c")]])
+def test_ids_that_do_not_tell_the_place(
+    faults: FaultServer, client: nexusai.NexusAIClient, pieces: List[bytes]
+) -> None:
+    """What has the id of the piece before, or none, cannot be asked for: the task is all that is left."""
+    same = [b"id: 1\n" + pieces[0], *pieces[1:3]]
+    faults.plays(drop(RESUMABLE, *same), reply(200, completed("abbc", "task_s")))
+    reading = client.text.stream("hi")
+    chunks: List[Any] = []
+    if pieces is LOOK_UP:
+        with pytest.raises(errors.StreamInterruptedError, match="only the text"):
+            chunks = [chunk for chunk in reading]
+    else:
+        chunks = [chunk for chunk in reading]
+        assert chunks[:4] == told(*pieces)
+        assert reading.response.text == "abbc"
+    assert not [seen for seen in faults.requests if "last-event-id" in seen.headers]
+
+
+def test_a_stream_without_text_costs_no_memory(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """What was told is forgotten: none of it will be asked for again."""
+    import tracemalloc
+
+    count = 20_000
+    numbered_calls = [b"id: %d\n" % number + LOOK_UP[1] for number in range(count)]
+    notes = [event({"note": "x" * 1000, "number": number}) for number in range(count)]
+    for events in ([ROLE, *LOOK_UP * (count // 4)], numbered_calls, notes):
+        faults.plays(
+            drop(RESUMABLE, *[b"".join(events[at : at + 100]) for at in range(0, len(events), 100)], DONE)
+        )
+        tracemalloc.start()
+        seen = 0
+        for _ in client.text.stream("hi"):
+            seen += 1
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert seen >= count
+        assert peak < 4 * 2**20
 
 
 def test_streams_that_never_begin_are_no_storm(faults: FaultServer, client: nexusai.NexusAIClient) -> None:

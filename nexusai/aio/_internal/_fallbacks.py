@@ -77,7 +77,7 @@ class AsyncFallbackProcessor(AsyncStreamProcessor):
                     yield chunk
                 return
             except errors.APIError as error:
-                if self.parts or not goes_on(client, choices, error, deadline):
+                if self.has_begun or not goes_on(client, choices, error, deadline):
                     raise
             finally:
                 await async_finish(inner.aclose)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, Optional, cast
+from typing import TYPE_CHECKING, Any, AsyncIterator, Deque, Dict, Iterator, List, Optional, cast
 
 import pydantic
 from pydantic_core import from_json, to_json
@@ -29,6 +30,11 @@ _FACTS = ("usage", "finish_reason", "model", "task_id")
 _NO_ERROR = (None, False)
 """What some upstreams write into every chunk."""
 
+_NO_PIECE = ("content", "role")
+"""Of a delta: text is counted by itself, and who speaks is known from the start."""
+_MOST_NOTES = 16
+_LONGEST_NOTE = 64 * 1024
+
 _EXCERPT = 500
 _CANCEL_TIMEOUT = 1.0
 
@@ -36,9 +42,12 @@ _CANCEL_TIMEOUT = 1.0
 class AsyncStreamProcessor:
     """Reads one event stream of the API, and knows whether it came to its end.
 
-    One that is cut is taken up again where it was: before its first piece by asking anew, then by
-    `Last-Event-ID` where the platform can, else by what its task has come to. What was told once is
-    not told again.
+    One that is cut is taken up again where it was: by `Last-Event-ID` where the platform can; else before
+    its first piece by asking anew, and then by what its task has come to. What was told once is not told
+    again.
+
+    A piece is text, or what else adds to the answer: a tool's call, reasoning. Of a task only the text is
+    known, so that a stream with other pieces is not completed by it. All else is a note: who speaks, facts.
     """
 
     def __init__(self, client: AsyncInternalClient, call: Call) -> None:
@@ -49,8 +58,11 @@ class AsyncStreamProcessor:
         self._decoder = EventDecoder()
         self._last_content = 0.0
         self._last_id = ""
-        self._told: List[JSONObject] = []  # before the first text
-        self._again: List[JSONObject] = []  # the same, once more, when the stream was asked for anew
+        self._placed = True  # whether the last id is that of the last piece, and of no other
+        self._pieces = 0
+        self._only_text = True
+        self._notes: Deque[bytes] = deque(maxlen=_MOST_NOTES)
+        self._again: List[JSONObject] = []  # notes that a stream which was taken up may tell once more
         self._known = ""  # of a stream that was taken up: the last id before
         self._task_id: Optional[str] = None
         self._resumable = False
@@ -58,7 +70,7 @@ class AsyncStreamProcessor:
         self._stopped = False
         self._trouble: Optional[errors.APIError] = None
         self._failures = 0
-        self._parts_at_failure = 0
+        self._pieces_at_failure = 0
         self.parts: List[str] = []
         """The text so far, in pieces: joining them at each one would be quadratic."""
         self.facts: Dict[str, Any] = {}
@@ -67,6 +79,11 @@ class AsyncStreamProcessor:
         """Whether the announced end has come."""
         self.route: Optional[Route] = None
         """Who answers, of those that a call with fallbacks named."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a piece of the answer was told."""
+        return self._pieces > 0
 
     @property
     def task_id(self) -> Optional[str]:
@@ -173,29 +190,29 @@ class AsyncStreamProcessor:
         self._heed_stop()
         trouble = self._trouble = self._broken(cause)
         await self.aclose()
-        self._failures = 1 if len(self.parts) > self._parts_at_failure else self._failures + 1
-        self._parts_at_failure = len(self.parts)
+        self._failures = 1 if self._pieces > self._pieces_at_failure else self._failures + 1
+        self._pieces_at_failure = self._pieces
         client = self._client
         pause = self._pause()
-        until = self._call.deadline if self.parts else min(self._call.deadline, self._call.retry_until)
+        until = self._call.deadline if self.has_begun else min(self._call.deadline, self._call.retry_until)
         out_of_time = pause is None or self._call.clock.monotonic() + pause >= until
         if not client.resume_streams or self._failures > client.max_retries or out_of_time:
             raise trouble
-        moves_on = self._failures == 1 and self.parts  # then it is no storm
+        moves_on = self._failures == 1 and self.has_begun  # then it is no storm
         if not moves_on and not client.may_ask_again():
             trouble.message += " It was not asked for again: too many of this client's calls fail."
             raise trouble
         if self._watch is not None:
             self._watch.resumed(trouble)
-        if self.parts and not self._resumable:
+        by_id = self._resumable and self._placed
+        if self.has_begun and not by_id:
             return None
         await self._call.clock.async_sleep(pause or 0.0)
         self._heed_stop()
         try:
-            if self._resumable:
-                return await self._open(self._further())
-            self._again, self._told = self._told, []
-            return await self._open(self._call)
+            self._again = [from_json(note.decode("utf-8", "replace")) for note in self._notes]
+            self._known = self._last_id if by_id else ""
+            return await self._open(self._further() if by_id else self._call)
         except (errors.APIError, ValueError) as error:
             self._heed_stop()
             trouble.message += f" It could not be taken up again: {error}"
@@ -213,7 +230,6 @@ class AsyncStreamProcessor:
         """
         headers = {**_bodies.RESUMABLE, "last-event-id": _bodies.event_id(self._last_id)}
         path = _bodies.path("tasks", self._task_id or "", "events")
-        self._known = self._last_id
         return self._client.call("GET", path, headers=headers)._replace(deadline=self._call.deadline)
 
     def _pause(self) -> Optional[float]:
@@ -233,6 +249,9 @@ class AsyncStreamProcessor:
         trouble = self._trouble
         if trouble is None or self.ended:
             return []
+        if not self._only_text:
+            trouble.message += " It has told more than text, and of its task only the text is known."
+            raise trouble
         if self.task_id is None:
             raise trouble
         try:
@@ -250,12 +269,15 @@ class AsyncStreamProcessor:
         if task.status != "completed" or not isinstance(text, str) or not text.startswith(known):
             raise trouble
         self.ended = True
-        facts = {name: output[name] for name in _FACTS if output.get(name) is not None}
+        facts = {
+            name: output[name] for name in _FACTS if output.get(name) not in (None, self.facts.get(name))
+        }
         self.facts.update(facts)
-        if text == known:
-            return [facts] if facts else []
-        self.parts.append(text[len(known) :])
-        return [{"delta": {"content": self.parts[-1]}}, facts]
+        rest: List[JSONObject] = []
+        if text != known:
+            self.parts.append(text[len(known) :])
+            rest.append({"delta": {"content": self.parts[-1]}})
+        return [*rest, facts] if facts else rest
 
     async def stop(self) -> None:
         """Leave, while another task or thread waits for the next chunk: it is told."""
@@ -291,31 +313,25 @@ class AsyncStreamProcessor:
             if event.data == _DONE:
                 self.ended = True
                 return
-            if self._known and self._was_told(event):
-                continue
             chunk = self._chunk(event)
             if chunk is None:
                 return
-            self._last_id = event.id or self._last_id
-            if self._is_news(chunk):
-                yield chunk
+            if self._failures and self._was_told(event, chunk):
+                continue
+            self._learn(event, chunk)
+            yield chunk
 
-    def _was_told(self, event: ServerSentEvent) -> bool:
+    def _was_told(self, event: ServerSentEvent, chunk: JSONObject) -> bool:
         """Whether it had come before the connection broke.
 
-        On our platform the facts at the end, which no text follows, have the id of the last piece of it.
+        Pieces are known by their ids. A note may share that of the last piece, as the facts at the end do on
+        our platform, whose ids count the characters of the text.
         """
-        if not _is_at_most(event.id, self._known):
+        if _is_at_most(event.id, self._known) and (event.id != self._known or _has_piece(chunk)):
+            return True
+        if chunk not in self._again:
             return False
-        return event.id != self._known or b'"delta"' in event.data or "finish_reason" in self.facts
-
-    def _is_news(self, chunk: JSONObject) -> bool:
-        """Whether it was not told before a stream was asked for anew, which happens before its first text."""
-        if not self.parts:
-            self._told.append(chunk)
-        if chunk in self._again:
-            self._again.remove(chunk)
-            return False
+        self._again.remove(chunk)
         return True
 
     def _decode(self, data: bytes) -> List[ServerSentEvent]:
@@ -338,22 +354,35 @@ class AsyncStreamProcessor:
             raise self._not_a_chunk(event)
         if event.event == "error" or chunk.get("error") not in _NO_ERROR:
             raise self._reported(chunk)
+        return chunk
+
+    def _learn(self, event: ServerSentEvent, chunk: JSONObject) -> None:
+        """Keep what a new chunk tells."""
         delta = chunk.get("delta")
-        if delta:
-            self._add(delta, event)
-            if len(chunk) == 1:
-                return chunk  # most hold nothing else
+        if delta and self._add(delta, event):
+            self._pieces += 1
+            self._placed = event.id not in ("", self._last_id)
+        elif len(event.data) <= _LONGEST_NOTE:
+            self._notes.append(event.data)
+        self._last_id = event.id or self._last_id
+        if delta and len(chunk) == 1:
+            return  # most hold nothing else
         for name in _FACTS:
             if chunk.get(name) is not None:
                 self.facts[name] = chunk[name]
-        return chunk
 
-    def _add(self, delta: Any, event: ServerSentEvent) -> None:
+    def _add(self, delta: Any, event: ServerSentEvent) -> bool:
+        """Keep the text of a delta; whether that, or what else it has, is a piece of the answer."""
         text = delta.get("content") if isinstance(delta, dict) else delta
         if text and type(text) is str and text is not delta:
             self.parts.append(text)
+            if len(delta) == 1:
+                return True
         elif text:
             raise self._not_a_chunk(event)
+        more = any(delta[name] for name in delta if name not in _NO_PIECE)
+        self._only_text = self._only_text and not more
+        return more or bool(text)
 
     def _salvaged(self, event: ServerSentEvent, error: ValueError) -> Any:
         """What is told by data that is no JSON as it stands."""
@@ -433,8 +462,15 @@ class AsyncStreamProcessor:
 
 
 def _is_at_most(seen: str, known: str) -> bool:
-    """Whether one event's number is not above another's; ids that are no numbers are not compared."""
-    return seen.isdecimal() and known.isdecimal() and (len(seen), seen) <= (len(known), known)
+    """Whether one event's number is not above another's. What is no number is only known to be the same."""
+    if seen.isdecimal() and known.isdecimal():
+        return (len(seen), seen) <= (len(known), known)
+    return seen == known != ""
+
+
+def _has_piece(chunk: JSONObject) -> bool:
+    delta = chunk.get("delta")
+    return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
 
 
 class AsyncTextStream:

@@ -263,6 +263,19 @@ async def test_a_stream_after_its_first_text(
     assert asked(faults) == [("a", None)]
 
 
+async def test_a_stream_after_another_piece(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """What one has begun to call or to think is no part of another's answer."""
+    thought = {"delta": {"reasoning": "let me"}}
+    faults.plays(stream(event(thought), event({"error": {"code": "TIMEOUT", "message": "late"}})))
+    reading = async_client.with_options(max_retries=0).text.stream("hi", "a", fallbacks=OTHERS)
+    assert await reading.__anext__() == thought
+    with pytest.raises(errors.StreamError, match="late"):
+        await reading.__anext__()
+    assert asked(faults) == [("a", None)]
+
+
 async def test_a_stream_that_nobody_can_give(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
 ) -> None:
