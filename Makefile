@@ -7,7 +7,7 @@ FAULTS := tests/unit/test_storms.py tests/unit/test_cancelling.py tests/unit/tes
 	tests/unit/test_programs.py tests/unit/test_many_streams.py tests/unit/test_sse.py tests/server/test_resuming.py
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check format matrix fuzz faults faults-peers bench mutate clean
+.PHONY: help demo test docs check format matrix fuzz faults faults-peers bench mutate clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,10 @@ test: $(READY)  ## Run all tests, with a live server and a real model, and measu
 	$(RUN) -m coverage run -m pytest --numprocesses 2 --dist loadfile
 	@$(RUN) -m coverage combine --quiet
 	@$(RUN) -m coverage report
+
+docs: $(READY)  ## Build the docs site, in English and Chinese, into site/
+	@$(RUN) scripts/build_site.py
+	@echo "To read it: $(RUN) -m http.server --bind 127.0.0.1 --directory site"
 
 check: $(READY)  ## Lint, formatting, types, and that what is generated is current
 	$(RUN) -m ruff check .
@@ -56,7 +60,7 @@ mutate: $(READY)  ## Change the code in small ways, and see that tests notice; w
 	$(RUN) scripts/mutate.py
 
 clean:  ## Remove what these commands have made here
-	rm -rf $(VENV) .matrix .bench mutants .coverage* .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf $(VENV) .matrix .bench mutants .coverage* .mypy_cache .pytest_cache .ruff_cache dist site
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed here: make PYTHON=python3.12 ...")'

@@ -21,7 +21,7 @@ from nexus_server.settings import ServerSettings
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = {
     "settings": ["docs/local_platform.md"],
-    "names": ["docs/reference.md"],
+    "names": ["docs/api_reference.md"],
     "bad_input": ["docs/bad_input.md"],
     "demo": ["README.md", "README.zh-CN.md"],
 }
