@@ -169,8 +169,9 @@ class DiskStore:
             if os.path.exists(self.path + suffix):
                 os.remove(self.path + suffix)
 
-    def __del__(self) -> None:
-        if self._process == os.getpid():
+    def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
+        # As the interpreter ends, `os` may be gone from this module before the last cache is.
+        if self._process == getpid():
             self._disconnect()
 
 

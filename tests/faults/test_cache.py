@@ -55,6 +55,7 @@ def test_listings_and_what_is_known_of_a_file(faults: FaultServer, caching: nexu
         reply(200, {"data": [{"id": "m"}]}),
         reply(200, {"data": [{"id": "e5", "dimensions": 384}]}),
         reply(200, FILE_FACTS),
+        reply(200, {"files": []}),
     )
     for from_cache in (False, True):
         models = caching.models.list()
@@ -64,6 +65,8 @@ def test_listings_and_what_is_known_of_a_file(faults: FaultServer, caching: nexu
         file = caching.files.get("file_1")
         assert (file.size, file.from_cache) == (3, from_cache)
     assert len(faults.requests) == 3
+    caching.files.list(page=2)  # which changes, and is asked for each time
+    assert faults.requests[3].target.endswith("/files?page=2&per_page=20")
 
 
 def test_a_file_that_is_deleted_is_forgotten(faults: FaultServer, caching: nexusai.NexusAIClient) -> None:

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
+import httpx
 import pytest
 from conftest import KEY
 from faults.server import DONE, FaultServer, delta, drop, hang, reply, stream
@@ -108,8 +109,8 @@ def test_the_plan_s_stream_still_works(faults: FaultServer, client: nexusai.Nexu
 def test_content_is_asked_for_with_the_key_where_the_platform_keeps_it(
     faults: FaultServer, client: nexusai.NexusAIClient
 ) -> None:
-    """At a path, or at an address of the same origin."""
-    internal = client._internal_client
+    """At a path, or at an address of the same origin; never compressed, whatever else is."""
+    internal = client.with_options(default_headers={"Accept-Encoding": "gzip"})._internal_client
     faults.plays(*[reply(200, raw=b"abc")] * 3)
     origin = faults.base_url.replace("/api/v1", "")
     for download in (
@@ -124,6 +125,26 @@ def test_content_is_asked_for_with_the_key_where_the_platform_keeps_it(
         ("GET", "/elsewhere"),
     ]
     assert all(seen.headers["authorization"] == f"Bearer {KEY}" for seen in faults.requests)
+    assert all(seen.headers["accept-encoding"] == "identity" for seen in faults.requests)
+
+
+def test_content_elsewhere_goes_through_the_caller_s_own_client(faults: FaultServer) -> None:
+    """With its proxies, its authorities, and whatever else it was made for."""
+    seen: List[str] = []
+
+    def note(request: httpx.Request) -> None:
+        seen.append(str(request.url))
+
+    elsewhere = FaultServer()
+    try:
+        elsewhere.plays(reply(200, raw=b"abc"))
+        with httpx.Client(event_hooks={"request": [note]}) as own:
+            client = InternalClient(KEY, faults.base_url, http_client=own)
+            download = client.download_url(elsewhere.base_url)
+            assert download.read() == b"abc"
+        assert seen == [elsewhere.base_url]
+    finally:
+        elsewhere.stop()
 
 
 def test_content_elsewhere_is_asked_for_as_a_stranger(

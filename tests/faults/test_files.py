@@ -48,6 +48,9 @@ def test_an_upload_is_sent_again(faults: FaultServer, client: nexusai.NexusAICli
     assert body_of(first.body) == body_of(second.body) == DATA
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     assert first.headers["content-length"] == str(len(first.body))
+    kind, _, boundary = first.headers["content-type"].partition("; boundary=")
+    assert kind == "multipart/form-data"
+    assert first.body.startswith(f"--{boundary}\r\n".encode())
 
 
 def test_what_cannot_be_read_again_is_sent_once(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
@@ -130,6 +133,21 @@ def test_a_download_is_taken_up_again(
     assert asked[0] == (None, None)
     assert asked[-1][1] == TAG
     assert all(wanted is not None for wanted, _ in asked[1:])
+
+
+def test_a_download_from_elsewhere_is_taken_up_again(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """Where the platform sends us is no different."""
+    elsewhere = FaultServer()
+    try:
+        elsewhere.plays(drop(content(end=4000)), drop(content(start=4000)))
+        download = client._internal_client.download_url(elsewhere.base_url)
+        assert download.read() == DATA
+        assert [seen.headers.get("range") for seen in elsewhere.requests] == [None, "bytes=4000-"]
+        assert not faults.requests
+    finally:
+        elsewhere.stop()
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,25 @@ def test_one_span_for_a_call_with_its_retries(
     assert [traced_by(seen) for seen in faults.requests] == [identity(span)] * 2
 
 
+def test_a_hook_takes_nothing_from_a_span(faults: FaultServer, told: Recorder) -> None:
+    """Nor a span from a hook: both are told of each attempt."""
+    faults.plays(
+        reply(503, {"error_code": "SERVICE_UNAVAILABLE"}, retry_after="0"),
+        reply(200, completed(), x_request_id="req_1"),
+    )
+    answers: List[nexusai.ResponseInfo] = []
+    with made(faults, on_response=answers.append) as client:
+        client.text.generate("hi")
+    assert [answer.status_code for answer in answers] == [503, 200]
+    span = told.span
+    assert about(span)["http.response.status_code"] == 200
+    assert about(span)["nexusai.request_id"] == "req_1"
+    (retry,) = span.events
+    assert retry.attributes is not None
+    assert retry.attributes["nexusai.error.code"] == "SERVICE_UNAVAILABLE"
+    assert retry.attributes["nexusai.retry.delay"] == 0
+
+
 def test_the_metrics_of_a_call(faults: FaultServer, client: nexusai.NexusAIClient, told: Recorder) -> None:
     """How long it took, its tokens, its retries, in the buckets that the conventions advise."""
     faults.plays(reply(503, {}, retry_after="0"), reply(200, completed()))
@@ -212,7 +231,8 @@ def test_a_stream_that_is_cut(faults: FaultServer, client: nexusai.NexusAIClient
     )
     faults.plays(drop(taken_up, delta("a")), drop(taken_up, delta("b"), FACTS, DONE), stream(delta("a")))
     assert (client.text.stream("hi").read()).text == "ab"
-    assert [each.name for each in told.span.events] == ["retry"]
+    (retry,) = told.span.events
+    assert (retry.name, dict(retry.attributes or {})["error.type"]) == ("retry", "StreamInterruptedError")
     assert [traced_by(seen) for seen in faults.requests] == [identity(told.span)] * 2
     with pytest.raises(errors.StreamInterruptedError):
         client.with_options(resume_streams=False).text.stream("hi").read()
@@ -478,6 +498,19 @@ def test_an_upload_and_a_download(
         client.files.download("file_2", tmp_path)
     assert about(told.spans[2])["error.type"] == "NotFoundError"
     assert [traced_by(seen) for seen in faults.requests[1:3]] == [identity(told.spans[1])] * 2
+
+
+def test_content_at_the_platforms_own_address(
+    faults: FaultServer, client: nexusai.NexusAIClient, told: Recorder
+) -> None:
+    """It is named by its route, and belongs to the span, like a download by its id."""
+    output = {"audio_url": "/api/v1/files/file_1/content"}
+    done = {"task_id": "t", "status": "completed", "task_type": "text_to_speech", "output": output}
+    faults.plays(reply(200, done), reply(200, raw=b"abc"))
+    sound = client.audio.synthesize("hi")
+    assert sound.read() == b"abc"
+    assert told.spans[1].name == "GET /files/{file_id}/content"
+    assert traced_by(faults.requests[1]) == identity(told.spans[1])
 
 
 def test_a_download_that_nobody_reads(

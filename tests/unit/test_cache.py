@@ -221,6 +221,18 @@ def test_processes_share_a_directory(tmp_path: Path) -> None:
     assert nexusai.Cache(tmp_path).get("all-7") in (None, b"all-7" * 50)
 
 
+def test_a_cache_that_is_left_to_the_end_says_nothing(tmp_path: Path) -> None:
+    """Though whatever holds it may be cleared later than what it was made of."""
+    code = (
+        "import os, nexusai\n"
+        f"os.last = cache = nexusai.Cache({str(tmp_path)!r})\n"
+        "cache.put('a', b'1')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert nexusai.Cache(tmp_path).get("a") == b"1"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_cache_goes_on_after_a_fork(tmp_path: Path) -> None:
     """Parent and child each on a connection of their own."""

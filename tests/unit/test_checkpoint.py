@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 from faults.server import FaultServer, completed, reply
@@ -21,6 +22,7 @@ class Wish(BaseModel):
     """Something that a caller may give as an argument."""
 
     count: int
+    until: Optional[datetime] = None
 
 
 def test_the_same_call_is_known_by_the_same_fingerprint_tomorrow() -> None:
@@ -52,7 +54,9 @@ def test_other_calls_have_other_fingerprints() -> None:
     assert len(set(marks)) == len(marks) - 1, "only a path and its text are the same"
     assert fingerprint(*same[0]) == fingerprint(*same[1])
     assert fingerprint("a", {"x": b"1"}) == fingerprint("a", {"x": bytearray(b"1")})
-    assert fingerprint("a", {"x": Wish(count=1)}) == fingerprint("a", {"x": {"count": 1}})
+    assert fingerprint("a", {"x": Wish(count=1)}) == fingerprint("a", {"x": {"count": 1, "until": None}})
+    dated = {"count": 1, "until": "2026-01-02T03:04:05"}
+    assert fingerprint("a", {"x": Wish.model_validate(dated)}) == fingerprint("a", {"x": dated})
     assert fingerprint("a", {"x": Wish}) == fingerprint("a", {"x": f"{__name__}.Wish"})
 
 

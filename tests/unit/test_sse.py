@@ -116,6 +116,8 @@ def test_what_is_told_besides() -> None:
 @pytest.mark.parametrize("piece", [b"x", b"data: x\n", b"data: x\n: ping\n", b"\rdata:x"])
 def test_an_endless_event_is_refused(piece: bytes) -> None:
     """In one line or in many, memory is bounded; what was whole before it is told."""
+    with pytest.raises(ValueError, match="longer than 100 bytes"):
+        EventDecoder(max_event_bytes=100).feed(b"data: whole\n\ndata: half\ndata: " + b"x" * 100 + b"\n")
     decoder = EventDecoder(max_event_bytes=100)
     assert len(decoder.feed(b"data: whole\n\ndata: ")) == 1
 

@@ -58,6 +58,7 @@ async def test_listings_and_what_is_known_of_a_file(
         reply(200, {"data": [{"id": "m"}]}),
         reply(200, {"data": [{"id": "e5", "dimensions": 384}]}),
         reply(200, FILE_FACTS),
+        reply(200, {"files": []}),
     )
     for from_cache in (False, True):
         models = await async_caching.models.list()
@@ -67,6 +68,8 @@ async def test_listings_and_what_is_known_of_a_file(
         file = await async_caching.files.get("file_1")
         assert (file.size, file.from_cache) == (3, from_cache)
     assert len(faults.requests) == 3
+    await async_caching.files.list(page=2)  # which changes, and is asked for each time
+    assert faults.requests[3].target.endswith("/files?page=2&per_page=20")
 
 
 async def test_a_file_that_is_deleted_is_forgotten(

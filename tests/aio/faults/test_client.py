@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
+import httpx
 import pytest
 from conftest import KEY
 from faults.server import DONE, FaultServer, delta, drop, hang, reply, stream
@@ -113,8 +114,8 @@ async def test_the_plan_s_stream_still_works(
 async def test_content_is_asked_for_with_the_key_where_the_platform_keeps_it(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
 ) -> None:
-    """At a path, or at an address of the same origin."""
-    internal = async_client._internal_client
+    """At a path, or at an address of the same origin; never compressed, whatever else is."""
+    internal = async_client.with_options(default_headers={"Accept-Encoding": "gzip"})._internal_client
     faults.plays(*[reply(200, raw=b"abc")] * 3)
     origin = faults.base_url.replace("/api/v1", "")
     for download in (
@@ -129,6 +130,26 @@ async def test_content_is_asked_for_with_the_key_where_the_platform_keeps_it(
         ("GET", "/elsewhere"),
     ]
     assert all(seen.headers["authorization"] == f"Bearer {KEY}" for seen in faults.requests)
+    assert all(seen.headers["accept-encoding"] == "identity" for seen in faults.requests)
+
+
+async def test_content_elsewhere_goes_through_the_caller_s_own_client(faults: FaultServer) -> None:
+    """With its proxies, its authorities, and whatever else it was made for."""
+    seen: List[str] = []
+
+    async def note(request: httpx.Request) -> None:
+        seen.append(str(request.url))
+
+    elsewhere = FaultServer()
+    try:
+        elsewhere.plays(reply(200, raw=b"abc"))
+        async with httpx.AsyncClient(event_hooks={"request": [note]}) as own:
+            client = AsyncInternalClient(KEY, faults.base_url, http_client=own)
+            download = await client.download_url(elsewhere.base_url)
+            assert await download.read() == b"abc"
+        assert seen == [elsewhere.base_url]
+    finally:
+        elsewhere.stop()
 
 
 async def test_content_elsewhere_is_asked_for_as_a_stranger(
