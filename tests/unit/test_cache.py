@@ -223,11 +223,7 @@ def test_processes_share_a_directory(tmp_path: Path) -> None:
 
 def test_a_cache_that_is_left_to_the_end_says_nothing(tmp_path: Path) -> None:
     """Though whatever holds it may be cleared later than what it was made of."""
-    code = (
-        "import os, nexusai\n"
-        f"os.last = cache = nexusai.Cache({str(tmp_path)!r})\n"
-        "cache.put('a', b'1')\n"
-    )
+    code = f"import os, nexusai\nos.last = cache = nexusai.Cache({str(tmp_path)!r})\ncache.put('a', b'1')\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert nexusai.Cache(tmp_path).get("a") == b"1"

@@ -49,6 +49,7 @@ def test_what_it_says() -> None:
     )
     assert str(error) == "It broke. (503, OVERLOADED, 2 attempts, retry after 2 s, request id r1)"
     assert str(errors.APIError("Only this.")) == "Only this."
+    assert str(errors.APIError("No.", 401, hint="Check the key.")) == "No. (401) Check the key."
     once = errors.ServerError("It broke.", attempts=(errors.Attempt("503"),))
     assert str(once) == "It broke.", "one attempt goes without saying"
 

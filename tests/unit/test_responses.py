@@ -66,9 +66,17 @@ def test_an_answer_without_a_field_names_it() -> None:
     with pytest.raises(errors.InvalidResponseError) as caught:
         _responses.read_model(answer(b'{"status": "nxs_x"}'), Task)
     assert str(caught.value) == invalid("Task", "task_id: Field required")
+    with pytest.raises(errors.InvalidResponseError, match="error.message: Input should be a valid string"):
+        _responses.read_model(answer(b'{"task_id": "t", "status": "failed", "error": {"message": 7}}'), Task)
     with pytest.raises(errors.InvalidResponseError) as caught:
         _responses.read_model(answer(b"[]"), Task)
     assert str(caught.value).startswith("Expected Task in the answer, but Input should be")
+
+
+def test_an_answer_that_quotes_the_key() -> None:
+    """It is taken out, unless it is too short to be one."""
+    assert _responses.redacted(b"not 12345678!", "12345678") == b"not ***!"
+    assert _responses.redacted(b"not 1234567!", "1234567") == b"not 1234567!"
 
 
 def test_a_page_knows_where_it_stands() -> None:

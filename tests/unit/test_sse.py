@@ -57,6 +57,7 @@ STREAMS = [
     b"unknown: field\ndatas: no\n data: no\ndata: yes\n\n",
     b"data: dropped at the end",
     b"data: dropped too\n",
+    b"data: a\n\xef\xbb\xbfdata: is another field\n\n",
     "data: 你好\u2028世\u0085界\u000b🎉\n\n".encode(),
     b"data: bad \xff\xfe bytes\n\n",
     b"\n\n\n\r\r\rdata: after nothing\n\n",

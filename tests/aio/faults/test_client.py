@@ -326,6 +326,8 @@ async def test_every_option_is_kept_and_can_be_changed() -> None:
     assert AsyncInternalClient("nxs_k", timeout=3).content_timeout == 30
     for change in ({"base_url": "http://127.0.0.1:8/api"}, {"transport": "httpx"}):
         assert made.with_options(**change)._pools is not made._pools
+    async with httpx.AsyncClient() as own:
+        assert made.with_options(http_client=own)._pools is not made._pools
     with pytest.raises(TypeError, match="^with_options: no such option: a, b$"):
         made.with_options(b=1, a=2, timeout=3)
     assert repr(made) == "<AsyncInternalClient base_url='http://127.0.0.1:9/api'>"
