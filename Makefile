@@ -7,7 +7,7 @@ FAULTS := tests/unit/test_storms.py tests/unit/test_cancelling.py tests/unit/tes
 	tests/unit/test_programs.py tests/unit/test_many_streams.py tests/unit/test_sse.py tests/server/test_resuming.py
 READY := $(VENV)/.ready
 
-.PHONY: help demo test docs check format matrix fuzz faults faults-peers bench mutate clean
+.PHONY: help demo test docs check format matrix fuzz faults faults-peers bench screenshots mutate clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,7 @@ demo: $(READY)  ## Start the platform with a real model, and talk to it
 	@$(RUN) -m nexusai demo
 
 test: $(READY)  ## Run all tests, with a live server and a real model, and measure their coverage
+	@$(RUN) scripts/browser.py
 	@$(RUN) -m coverage erase
 	$(RUN) -m coverage run -m pytest --numprocesses 2 --dist loadfile
 	@$(RUN) -m coverage combine --quiet
@@ -54,6 +55,10 @@ faults-peers: $(READY)  ## The same faults for the peers; writes docs/reliabilit
 
 bench: $(READY)  ## Measure against the peers, and write docs/performance.md
 	$(RUN) -m benchmarks
+
+screenshots: $(READY)  ## Take the pictures of the web console that the docs show
+	@$(RUN) scripts/browser.py
+	$(RUN) scripts/take_screenshots.py
 
 mutate: $(READY)  ## Change the code in small ways, and see that tests notice; writes docs/mutation.md
 	@$(RUN) -m pip install --quiet --group mutation

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -36,6 +36,9 @@ from nexus_server.models.progress import Progress, Step
 from nexus_server.models.storage import InstalledModel, ModelStore
 from nexus_server.settings import ServerSettings
 from nexusai.cli.words import in_chinese, say
+
+if TYPE_CHECKING:
+    from nexus_server.__main__ import Announcement
 
 models_app = typer.Typer(
     name="models",
@@ -194,7 +197,23 @@ def serve(
 
     logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr)
     with _mistakes(StartupError):
-        run(settings)
+        run(settings, on_ready=_tell_console)
+
+
+def _tell_console(announcement: Announcement) -> None:
+    """Say where the web console is: to a person at a terminal with a link that brings the key along.
+
+    The key stands behind the `#`, which browsers send nowhere. It is written to no file and no pipe.
+    """
+    address = announcement.url.removesuffix("api/v1")
+    if sys.stderr.isatty():
+        key = Path(announcement.api_key_file).read_text(encoding="utf-8").strip()
+        title = say(
+            "Web console, with your key (keep this link to yourself)", "网页控制台（链接含密钥，请勿外传）"
+        )
+        _say(f"{title}: {address}#key={key}")
+    else:
+        _say(f"{say('Web console', '网页控制台')}: {address}")
 
 
 def _pull_one(model: LocalModel, store: ModelStore, source: Source) -> dict[str, Any]:

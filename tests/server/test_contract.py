@@ -215,6 +215,35 @@ def test_models(walk: Walk) -> None:
     assert set(defaults) >= {"text_generation", "image_generation", "speech_to_text", "text_to_speech"}
 
 
+def test_usage(walk: Walk) -> None:
+    """What was done for the key: by kind of work and model, and the files that are kept."""
+    before = walk.ask("GET", "/usage")
+    assert set(before) == {"key", "since", "tasks", "files"}
+    assert set(before["key"]) == {"id", "name", "created_at"}
+    assert (before["since"], set(before["files"])) == (None, {"count", "bytes"})
+    made = walk.ask("POST", "/invoke", json=text("hi", config={"max_tokens": 3}))["output"]
+    walk.ask("POST", "/files", 201, files={"file": ("a.txt", b"12345")})
+    after = walk.ask("GET", "/usage", params={"days": 1})
+    assert after["since"] > "2024"
+    assert after["files"] == {
+        "count": before["files"]["count"] + 1,
+        "bytes": before["files"]["bytes"] + 5,
+    }
+
+    def row(usage: dict[str, Any]) -> dict[str, Any]:
+        rows = [row for row in usage["tasks"] if (row["model"], row["task_type"]) == named]
+        return rows[0] if rows else dict.fromkeys(("completed", *USAGE), 0)
+
+    named = (made["model"], "text_generation")
+    grown = {name: row(after)[name] - row(before)[name] for name in ("completed", *USAGE)}
+    assert grown == {"completed": 1, **made["usage"]}
+    assert set(after["tasks"][0]) == {
+        *("task_type", "provider", "model", "completed", "failed", "cancelled", "open"),
+        *USAGE,
+    }
+    assert walk.ask("GET", "/usage", 422, params={"days": 0})["error_code"] == "VALIDATION_ERROR"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
