@@ -22,9 +22,9 @@ _UNTRUSTED = (
     "Name the authority that has signed it in SSL_CERT_FILE, or give an `http_client` that trusts it."
 )
 _NO_TLS = "That port seems to speak plain http: check `base_url`."
-_PROXY = "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name the proxy; NO_PROXY names hosts that need none."
+PROXY = "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name the proxy; NO_PROXY names hosts that need none."
 _BY_WORD: Tuple[Tuple[str, str], ...] = (
-    ("proxy", _PROXY),
+    ("proxy", PROXY),
     ("certificate", _UNTRUSTED),
     ("wrong version number", _NO_TLS),
     ("record layer failure", _NO_TLS),

@@ -13,22 +13,26 @@ from __future__ import annotations
 
 import ssl
 import time
+from functools import partial
 from typing import Any, Iterable, Iterator, Mapping, Optional
 
 import httpcore
 import httpx
 
 from nexusai._internal._httpx_parts import (
-    FAR,
     OF_HTTPX,
     Clock,
     Translated,
     as_httpx,
     checked,
     library_of,
-    options,
+    made_for,
 )
+from nexusai._internal._runtime import following, within
 from nexusai._internal._transport import Request, TransportError, Url
+
+_LENIENCE = 0.05
+"""Seconds after a deadline, in which a client's own limits may end a call in their own, tidier way."""
 
 
 class _TimedStream(httpcore.NetworkStream):
@@ -83,10 +87,9 @@ class _TimedBackend(httpcore.NetworkBackend):
 class HTTPXResponse:
     """An answer whose head has come. Read it, then close it."""
 
-    def __init__(self, response: Any, translated: Translated, deadline: float = FAR) -> None:
+    def __init__(self, response: Any, translated: Translated) -> None:
         self._response = response
         self._translated = translated
-        self._deadline = deadline
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
@@ -94,10 +97,6 @@ class HTTPXResponse:
         """The body, decoded, as it comes."""
         with self._translated:
             for chunk in self._response.iter_bytes():
-                if time.monotonic() > self._deadline:
-                    raise TransportError(
-                        "read timeout: the time limit was reached", timed_out=True, sent=True
-                    )
                 yield chunk
 
     def close(self) -> None:
@@ -110,7 +109,7 @@ class HTTPXTransport:
 
     def __init__(self, origin: Url) -> None:
         self._clock = Clock()
-        self._transport = httpx.HTTPTransport(**options(origin))
+        self._transport = made_for(origin, httpx.HTTPTransport)
         pool: Any = self._transport._pool
         pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
 
@@ -131,6 +130,26 @@ class HTTPXTransport:
         self._transport.close()
 
 
+class ClientResponse(HTTPXResponse):
+    """An answer to a user's own client, whose timeouts bound each read: the whole is watched here."""
+
+    def __init__(self, response: Any, translated: Translated, deadline: float) -> None:
+        super().__init__(response, translated)
+        self._deadline = deadline
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body, decoded, as it comes."""
+        pieces = self._response.iter_bytes()
+        with self._translated:
+            while True:
+                chunk = _before(self._deadline, partial(following, pieces))
+                if chunk is None:
+                    return
+                if time.monotonic() > self._deadline:
+                    raise _too_late()
+                yield chunk
+
+
 class ClientTransport:
     """A user's own `httpx.Client` (or httpx2's), used as it is. It stays the user's to close."""
 
@@ -141,12 +160,11 @@ class ClientTransport:
 
     def send(self, request: Request) -> HTTPXResponse:
         """Send, and wait for the head of the answer."""
+        asked = as_httpx(self._library, request)
+        send = partial(self._client.send, asked, stream=True, follow_redirects=False)
         with self._translated:
-            response = self._client.send(
-                as_httpx(self._library, request), stream=True, follow_redirects=False
-            )
-        # Its timeouts bound each read, so that the whole is watched here.
-        return HTTPXResponse(response, self._translated, request.deadline)
+            response = _before(request.deadline, send)
+        return ClientResponse(response, self._translated, request.deadline)
 
     def hasten(self, seconds: float) -> bool:
         """It cannot be: the timeouts are the user's."""
@@ -154,3 +172,14 @@ class ClientTransport:
 
     def close(self) -> None:
         """Nothing: the client is the user's."""
+
+
+def _before(deadline: float, action: Any) -> Any:
+    try:
+        return within(deadline - time.monotonic() + _LENIENCE, action)
+    except TimeoutError as error:
+        raise _too_late() from error
+
+
+def _too_late() -> TransportError:
+    return TransportError("read timeout: the time limit was reached", timed_out=True, sent=True)

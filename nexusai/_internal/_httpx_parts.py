@@ -9,6 +9,7 @@ from typing import Any, Dict, Optional
 
 import httpx
 
+from nexusai._internal._hints import PROXY
 from nexusai._internal._sockets import OPTIONS, tls_context
 from nexusai._internal._transport import (
     CONNECT_TIMEOUT,
@@ -18,8 +19,11 @@ from nexusai._internal._transport import (
     Url,
     proxy_for,
 )
+from nexusai.error import APIError
 
 FAR = float("inf")
+_PROXIES = "http://, https://, socks5:// or socks5h://"
+_SOCKS = f"Install it: pip install 'httpx[socks]'. {PROXY}"
 
 
 class Clock:
@@ -95,6 +99,27 @@ def timeouts(request: Request) -> Dict[str, float]:
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For plain http: nothing is ever verified with it, and it costs nothing to make."""
+
+
+def made_for(origin: Url, kind: Any) -> Any:
+    """An httpx transport of this kind, with a single connection.
+
+    Raises:
+        APIError: the environment names a proxy that cannot be used.
+    """
+    try:
+        return kind(**options(origin))
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        proxy = proxy_for(origin)
+        if proxy is None:
+            raise
+        needs_more = isinstance(error, ImportError)
+        scheme = proxy.partition("://")[0]
+    # Outside: the library's own error quotes the address, which may hold a password.
+    found = f"The proxy that the environment names for {origin.host} cannot be used"
+    if needs_more:
+        raise APIError(f"{found}: {scheme}:// needs a package that is not installed.", hint=_SOCKS)
+    raise APIError(f"{found}: expected {_PROXIES} with a host and a port, not {scheme}://…", hint=PROXY)
 
 
 def options(origin: Url) -> Dict[str, Any]:

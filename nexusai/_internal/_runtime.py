@@ -108,6 +108,23 @@ def finish(action: Callable[[], None]) -> None:
     action()
 
 
+async def async_within(seconds: float, action: Callable[[], Awaitable[T]]) -> T:
+    """What `action` gives.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    import anyio
+
+    with anyio.fail_after(seconds):
+        return await action()
+
+
+def within(seconds: float, action: Callable[[], T]) -> T:
+    """What `action` gives, however long it takes: a thread that waits cannot be called away."""
+    return action()
+
+
 async def async_following(iterator: AsyncIterator[T]) -> Optional[T]:
     """The next item; None where there is none."""
     try:

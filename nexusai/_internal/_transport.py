@@ -191,4 +191,5 @@ def proxy_for(origin: Url) -> Optional[str]:
     if proxy_bypass(origin.host):
         return None
     proxies = getproxies()
-    return proxies.get(origin.scheme) or proxies.get("all")
+    found = proxies.get(origin.scheme) or proxies.get("all")
+    return f"http://{found}" if found and "://" not in found else found

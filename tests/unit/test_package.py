@@ -143,7 +143,7 @@ def test_the_twins_are_current(tmp_path: Path) -> None:
     pytest.importorskip("ruff", reason="the twins are formatted by ruff, which is not installed here")
     import shutil
 
-    for name in ("scripts", "nexusai", "tests", "pyproject.toml"):
+    for name in ("scripts", "nexusai", "tests", "examples", "pyproject.toml"):
         source = ROOT.parent / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tmp_path / name)

@@ -7,13 +7,15 @@ import gc
 import multiprocessing
 import sys
 import threading
+import traceback
 from contextlib import suppress
-from typing import List
+from importlib.util import find_spec
+from typing import Any, List
 
 import httpx
 import pytest
 from faults.marks import LOST_BY_ANYIO
-from faults.server import FaultServer, completed, drop, head, repeat, reply, stream
+from faults.server import PATIENCE, FaultServer, completed, drop, hang, head, repeat, reply, stream
 
 import nexusai
 from nexusai._internal import _transport
@@ -161,6 +163,51 @@ def test_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     transport.close()
 
 
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets the one that the environment names."""
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda address: monkeypatch.setenv("ALL_PROXY", address)
+
+
+def test_a_proxy_without_a_scheme(proxy: Any) -> None:
+    """Is what most programs take it for."""
+    proxy("proxy.example:3128")
+    assert _transport.proxy_for(_transport.parse_url("http://api.example")) == "http://proxy.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("socks5://user:secret@127.0.0.1:9", r"pip install 'httpx\[socks\]'"),
+        (
+            "ftp://user:secret@127.0.0.1:9",
+            "not ftp://",
+        ),
+        ("http://user:secret@127.0.0.1:port", "not http://"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used(proxy: Any, address: str, told: str) -> None:
+    """The first call says so, once, and not with the proxy's password."""
+    if address.startswith("socks") and find_spec("socksio"):
+        pytest.skip("it can be used here")
+    proxy(address)
+    tried: List[object] = []
+
+    async def main() -> None:
+        async with nexusai.AsyncNexusAIClient("k", "http://api.example", on_request=tried.append) as client:
+            await client.models.list()
+
+    with nexusai.NexusAIClient("k", "http://api.example", on_request=tried.append) as client:
+        with pytest.raises(nexusai.APIError, match=told) as caught:
+            client.models.list()
+        with pytest.raises(nexusai.APIError, match=told):
+            asyncio.run(main())
+    assert "secret" not in "".join(traceback.format_exception(None, caught.value, caught.value.__traceback__))
+    assert len(tried) == 2
+
+
 def test_the_limit_for_connecting_is_told_as_what_it_is() -> None:
     """It is shorter than most a `timeout`."""
     from nexusai._internal._exchange import Exchange
@@ -193,3 +240,45 @@ def test_a_trickle_cannot_outlast_the_limits_of_your_own_client(faults: FaultSer
                 await client.models.list()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("limit", [{"timeout": 0.5}, {"timeout": 60, "total_timeout": 0.5}])
+def test_silence_is_bounded_on_your_own_client(faults: FaultServer, limit: Any) -> None:
+    """One without limits of its own keeps the SDK's: from the first byte that does not come."""
+    faults.plays(hang(), hang())
+    with httpx.Client(timeout=None) as own:
+        client = nexusai.NexusAIClient("k", faults.base_url, http_client=own, max_retries=0, **limit)
+        with pytest.raises(nexusai.APITimeoutError, match="within 0.5 s"):
+            client.models.list()
+
+    async def main() -> None:
+        async with httpx.AsyncClient(timeout=None) as own:
+            client = nexusai.AsyncNexusAIClient("k", faults.base_url, http_client=own, max_retries=0, **limit)
+            with pytest.raises(nexusai.APITimeoutError, match="within 0.5 s"):
+                await client.models.list()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_a_trickled_head_is_bounded_on_your_own_awaited_client(faults: FaultServer, loop: str) -> None:
+    """A head that never ends, or a transport that keeps no limit at all."""
+    anyio = pytest.importorskip("anyio")
+    pytest.importorskip(loop)
+
+    class Asleep(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await anyio.sleep_forever()
+            raise AssertionError("it slept for ever")
+
+    async def main() -> None:
+        for own in (httpx.AsyncClient(), httpx.AsyncClient(transport=Asleep())):
+            client = nexusai.AsyncNexusAIClient(
+                "k", faults.base_url, http_client=own, max_retries=0, timeout=0.5
+            )
+            with anyio.fail_after(PATIENCE), pytest.raises(nexusai.APITimeoutError, match="within 0.5 s"):
+                await client.models.list()
+            await own.aclose()
+
+    faults.plays(repeat(b"y", 0.05, b"HTTP/1.1 200 OK\r\nx: "))
+    anyio.run(main, backend=loop)

@@ -11,22 +11,26 @@ from __future__ import annotations
 
 import ssl
 import time
+from functools import partial
 from typing import Any, AsyncIterator, Iterable, Mapping, Optional
 
 import httpcore
 import httpx
 
 from nexusai._internal._httpx_parts import (
-    FAR,
     OF_HTTPX,
     Clock,
     Translated,
     as_httpx,
     checked,
     library_of,
-    options,
+    made_for,
 )
+from nexusai._internal._runtime import async_following, async_within
 from nexusai._internal._transport import Request, TransportError, Url
+
+_LENIENCE = 0.05
+"""Seconds after a deadline, in which a client's own limits may end a call in their own, tidier way."""
 
 
 class _TimedStream(httpcore.AsyncNetworkStream):
@@ -81,10 +85,9 @@ class _TimedBackend(httpcore.AsyncNetworkBackend):
 class AsyncHTTPXResponse:
     """An answer whose head has come. Read it, then close it."""
 
-    def __init__(self, response: Any, translated: Translated, deadline: float = FAR) -> None:
+    def __init__(self, response: Any, translated: Translated) -> None:
         self._response = response
         self._translated = translated
-        self._deadline = deadline
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
@@ -92,10 +95,6 @@ class AsyncHTTPXResponse:
         """The body, decoded, as it comes."""
         with self._translated:
             async for chunk in self._response.aiter_bytes():
-                if time.monotonic() > self._deadline:
-                    raise TransportError(
-                        "read timeout: the time limit was reached", timed_out=True, sent=True
-                    )
                 yield chunk
 
     async def aclose(self) -> None:
@@ -108,7 +107,7 @@ class AsyncHTTPXTransport:
 
     def __init__(self, origin: Url) -> None:
         self._clock = Clock()
-        self._transport = httpx.AsyncHTTPTransport(**options(origin))
+        self._transport = made_for(origin, httpx.AsyncHTTPTransport)
         pool: Any = self._transport._pool
         pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
 
@@ -129,6 +128,26 @@ class AsyncHTTPXTransport:
         await self._transport.aclose()
 
 
+class AsyncClientResponse(AsyncHTTPXResponse):
+    """An answer to a user's own client, whose timeouts bound each read: the whole is watched here."""
+
+    def __init__(self, response: Any, translated: Translated, deadline: float) -> None:
+        super().__init__(response, translated)
+        self._deadline = deadline
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, decoded, as it comes."""
+        pieces = self._response.aiter_bytes()
+        with self._translated:
+            while True:
+                chunk = await _before(self._deadline, partial(async_following, pieces))
+                if chunk is None:
+                    return
+                if time.monotonic() > self._deadline:
+                    raise _too_late()
+                yield chunk
+
+
 class AsyncClientTransport:
     """A user's own `httpx.AsyncClient` (or httpx2's), used as it is. It stays the user's to close."""
 
@@ -139,12 +158,11 @@ class AsyncClientTransport:
 
     async def send(self, request: Request) -> AsyncHTTPXResponse:
         """Send, and wait for the head of the answer."""
+        asked = as_httpx(self._library, request)
+        send = partial(self._client.send, asked, stream=True, follow_redirects=False)
         with self._translated:
-            response = await self._client.send(
-                as_httpx(self._library, request), stream=True, follow_redirects=False
-            )
-        # Its timeouts bound each read, so that the whole is watched here.
-        return AsyncHTTPXResponse(response, self._translated, request.deadline)
+            response = await _before(request.deadline, send)
+        return AsyncClientResponse(response, self._translated, request.deadline)
 
     def hasten(self, seconds: float) -> bool:
         """It cannot be: the timeouts are the user's."""
@@ -152,3 +170,14 @@ class AsyncClientTransport:
 
     async def aclose(self) -> None:
         """Nothing: the client is the user's."""
+
+
+async def _before(deadline: float, action: Any) -> Any:
+    try:
+        return await async_within(deadline - time.monotonic() + _LENIENCE, action)
+    except TimeoutError as error:
+        raise _too_late() from error
+
+
+def _too_late() -> TransportError:
+    return TransportError("read timeout: the time limit was reached", timed_out=True, sent=True)
