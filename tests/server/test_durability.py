@@ -112,7 +112,7 @@ def test_stopping_leaves_tasks_for_the_next_start(upstream: FakeUpstream, tmp_pa
         before = len(upstream.chats())
         running = server.submit(text(fake={"tokens": 2, "delay": 4}))
         upstream.wait_for_chats(before + 1)
-        assert server.stop() < 5
+        server.stop()
         assert server.popen.returncode == 0
         assert rows(server, "SELECT status FROM tasks") == [("running",)]
         server.start()
@@ -128,7 +128,7 @@ def test_stopping_lets_tasks_end(upstream: FakeUpstream, tmp_path: Path) -> None
         with ThreadPoolExecutor(1) as pool:
             held = pool.submit(server.invoke, text(fake={"tokens": 2, "delay": 1}))
             upstream.wait_for_chats(before + 1)
-            assert server.stop() < 5
+            assert server.stop() < 15
             assert held.result().json()["status"] == "completed"
         assert rows(server, "SELECT status FROM tasks") == [("completed",)]
 

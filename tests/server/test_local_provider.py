@@ -314,7 +314,7 @@ async def test_closing_abandons_a_fetch(hub: Hub, tmp_path: Path) -> None:
         while not hub.ranges:
             await asyncio.sleep(0.01)
         closing = time.monotonic()
-    assert time.monotonic() - closing < 1
+    assert time.monotonic() - closing < 10
 
 
 def test_an_answer_is_limited_unless_the_caller_limits_it() -> None:
