@@ -25,6 +25,7 @@ VERSIONS = [
     for line in PROJECT["project"]["classifiers"]
     if (found := re.fullmatch(rf"{PREFIX}(3\.\d+)", line))
 ]
+BOTH_CORES = ["--numprocesses", "2", "--dist", "loadfile"]
 TESTS = ["tests/unit", "tests/faults", "tests/aio/faults", "tests/aio/unit"]
 
 
@@ -47,7 +48,7 @@ def run(version: str) -> str:
     subprocess.run([python, *install], check=True, cwd=ROOT)
     # pytest's own command leaves the checkout off the path: the installed copy is what is tested.
     done = subprocess.run(
-        [python.with_name("pytest"), "--quiet", "-p", "no:cacheprovider", *TESTS],
+        [python.with_name("pytest"), "--quiet", "-p", "no:cacheprovider", *BOTH_CORES, *TESTS],
         cwd=ROOT,
         check=False,
         capture_output=True,
