@@ -319,7 +319,7 @@ class InternalClient:
             return Download.begin(self, call._replace(url=url), span)
         span = None if self.telemetry is None else self.telemetry.elsewhere(url)
         call = call._replace(url=url, headers=_PLAIN)
-        return Download.begin(_AsyncElsewhere(self, url), call, span)
+        return Download.begin(_Elsewhere(self, url), call, span)
 
     def call(
         self,
@@ -477,7 +477,7 @@ def client_like(options: Tuple[Tuple[str, Any], ...], generation: int) -> Intern
     return _unpickled(InternalClient, dict(options))
 
 
-class _AsyncElsewhere:
+class _Elsewhere:
     """Opens calls to another origin, over connections of their own."""
 
     def __init__(self, client: InternalClient, url: Url) -> None:

@@ -319,7 +319,7 @@ class AsyncInternalClient:
             return await AsyncDownload.begin(self, call._replace(url=url), span)
         span = None if self.telemetry is None else self.telemetry.elsewhere(url)
         call = call._replace(url=url, headers=_PLAIN)
-        return await AsyncDownload.begin(_AsyncElsewhere(self, url), call, span)
+        return await AsyncDownload.begin(_Elsewhere(self, url), call, span)
 
     def call(
         self,
@@ -477,7 +477,7 @@ def client_like(options: Tuple[Tuple[str, Any], ...], generation: int) -> AsyncI
     return _unpickled(AsyncInternalClient, dict(options))
 
 
-class _AsyncElsewhere:
+class _Elsewhere:
     """Opens calls to another origin, over connections of their own."""
 
     def __init__(self, client: AsyncInternalClient, url: Url) -> None:
