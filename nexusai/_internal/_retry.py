@@ -66,7 +66,7 @@ def _limit_reset(headers: Mapping[str, str], now: float) -> Optional[float]:
 def _number(value: object, unit: float = 1.0) -> Optional[float]:
     try:
         number = unit * float(value)  # type: ignore[arg-type]  # what is no number raises
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if abs(number) < float("inf") else None
 

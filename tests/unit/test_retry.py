@@ -30,6 +30,7 @@ NOW = 1_800_000_000.0
         ({"retry-after": "7"}, {"retry_after": 9}, 7),
         ({}, {"retry_after": 9}, 9),
         ({}, {"retry_after": "x"}, None),
+        ({}, {"retry_after": 10**400}, None),
         ({}, ["x"], None),
         ({"x-ratelimit-reset": str(int(NOW) + 12)}, {}, 12),
         ({"x-ratelimit-reset": "12"}, {}, 12),

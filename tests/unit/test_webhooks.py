@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -97,6 +98,24 @@ def test_refusals(payload: bytes, make_headers: Callable[[], dict[str, str]], wh
         webhooks.parse(payload, make_headers(), SECRET)
     assert str(caught.value) == why
     assert SECRET[6:] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("WEBHOOK-TIMESTAMP", "9" * 400, NOT_NOW),
+        ("WEBHOOK-TIMESTAMP", "9" * 5000, NOT_NOW),
+        ("WEBHOOK-TIMESTAMP", "\udcff", NOT_NOW),
+        ("Webhook-Id", "msg_\udcff", NO_FIT),
+        ("webhook-signature", "v1,\udcff", NO_FIT),
+    ],
+    ids=["long time", "longer time", "no time", "id", "signature"],
+)
+@pytest.mark.parametrize("tolerance", [300, float("inf")])
+def test_headers_that_nobody_would_send(name: str, value: str, why: str, tolerance: float) -> None:
+    """Numbers that no clock shows, and what was no UTF-8: refused like any other forgery."""
+    with pytest.raises(webhooks.WebhookVerificationError, match=f"^{re.escape(why)}$"):
+        webhooks.verify(EVENT, {**headers(), name: value}, SECRET, tolerance=tolerance)
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_???", "pass word"])
