@@ -159,6 +159,7 @@ async def test_a_download_from_elsewhere_is_taken_up_again(
     [
         (drop(content(DATA[::-1], '"another"')), "another file there now"),
         (drop(content(start=3999)), "another file there now"),
+        (drop(head(206, {"content-range": "bytes " + "9" * 5000 + "-/"})), "another file there now"),
     ],
 )
 async def test_a_download_that_cannot_be_taken_up(
