@@ -7,10 +7,11 @@ FAULTS := tests/unit/test_storms.py tests/unit/test_cancelling.py tests/unit/tes
 	tests/unit/test_programs.py tests/unit/test_many_streams.py tests/unit/test_sse.py tests/server/test_resuming.py
 READY := $(VENV)/.ready
 
-.PHONY: help demo test docs check format matrix fuzz faults faults-peers bench screenshots mutate clean
+.PHONY: help demo test docs check format matrix fuzz faults faults-peers bench screenshots mutate release-check dist \
+	release clean
 
 help:  ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY)  ## Start the platform with a real model, and talk to it
 	@$(RUN) -m nexusai demo
@@ -63,6 +64,17 @@ screenshots: $(READY)  ## Take the pictures of the web console that the docs sho
 mutate: $(READY)  ## Change the code in small ways, and see that tests notice; writes docs/mutation.md
 	@$(RUN) -m pip install --quiet --group mutation
 	$(RUN) scripts/mutate.py
+
+dist: $(READY)  ## Build the wheel and the source archive, check both, and list what the wheel brings
+	@$(RUN) -m pip install --quiet --group release
+	$(RUN) scripts/build.py
+
+release-check: $(READY)  ## See whether the public names still do what the last release promised
+	@$(RUN) -m pip install --quiet --group release
+	$(RUN) scripts/test_api_compatibility.py $(if $(VERSION),--version $(VERSION))
+
+release: release-check  ## Version, changelog, commit and tag: make release VERSION=0.2.0
+	$(RUN) scripts/release.py $(VERSION)
 
 clean:  ## Remove what these commands have made here
 	rm -rf $(VENV) .matrix .bench mutants .coverage* .mypy_cache .pytest_cache .ruff_cache dist site
