@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 KEY = "nxs_canary_51c0ffee"
 TRANSPORTS = ["httpx", "fast"] if find_spec("pyreqwest") else ["httpx"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jobs, and so what they start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
