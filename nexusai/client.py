@@ -203,18 +203,20 @@ class NexusAIClient:
         provider: Optional[str] = None,
         model: Optional[str] = None,
         config: Optional[Mapping[str, Any]] = None,
+        webhook_url: Optional[str] = None,
         fallbacks: Optional[Fallbacks] = None,
     ) -> Task:
         """Run any kind of task, and return it once it has completed, with its `output`.
 
         `fallbacks`, such as `[{"provider": …, "model": …}]`, are asked in turn where the one before
-        cannot answer; the task's `route` tells who did.
+        cannot answer; the task's `route` tells who did. The task's end is told to `webhook_url`, too.
 
         Raises:
             TaskFailedError: it ended without one.
             TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
         """
-        body = _bodies.invoke_body(task_type, input, provider=provider, model=model, config=config)
+        options = {**(config or {}), "webhook_url": webhook_url}
+        body = _bodies.invoke_body(task_type, input, provider=provider, model=model, config=options)
         return Resource(self._internal_client)._completed(body, fallbacks)
 
     def with_options(self, **options: Any) -> NexusAIClient:

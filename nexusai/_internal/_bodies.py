@@ -92,13 +92,15 @@ def invoke_body(
     config: Optional[Mapping[str, Any]] = None,
     stream: bool = False,
 ) -> JSONObject:
-    """The body of `POST /invoke`, without what was not given."""
+    """The body of `POST /invoke`, without what was not given. A `webhook_url` among the options is none."""
     body: JSONObject = {"task_type": task_type, "input": dict(input)}
     if provider is not None:
         body["provider"] = provider
     if model is not None:
         body["model"] = model
-    options = {name: value for name, value in (config or {}).items() if value is not None}
+    options = given(**(config or {}))
+    if "webhook_url" in options:
+        body["webhook_url"] = options.pop("webhook_url")
     if options:
         body["config"] = options
     if stream:

@@ -24,7 +24,8 @@ class TextResource(Resource):
     All methods take the same arguments: `prompt`, or `messages` (the turns of a conversation,
     `{"role": "system" | "user" | "assistant", "content": …}`), exactly one of them; `provider` and
     `model`, which the platform chooses when they are left out; and options, which it passes on:
-    `temperature`, `max_tokens`, `top_p`, `stop`, `seed` … `fallbacks`, such as
+    `temperature`, `max_tokens`, `top_p`, `stop`, `seed` … The end of the task is told to a
+    `webhook_url`. `fallbacks`, such as
     `[{"provider": …, "model": …}]`, are asked in turn where the one before cannot answer: see
     docs/fallbacks.md.
     """

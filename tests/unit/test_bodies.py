@@ -93,6 +93,8 @@ def test_the_body_of_an_invoke_holds_what_was_given() -> None:
     """An option that is None was not given; the caller's mapping is not changed."""
     assert _bodies.invoke_body("x", {"a": 1}) == {"task_type": "x", "input": {"a": 1}}
     assert _bodies.invoke_body("x", {}, config={"seed": None}) == {"task_type": "x", "input": {}}
+    told = _bodies.invoke_body("x", {}, config={"webhook_url": "https://there", "seed": 1})
+    assert told == {"task_type": "x", "input": {}, "config": {"seed": 1}, "webhook_url": "https://there"}
     config = {"seed": 0, "stop": None}
     whole = _bodies.invoke_body("x", {}, provider="p", model="m", config=config, stream=True)
     assert whole == {
