@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 EXAMPLES = [path for path in sorted(ROOT.glob("examples/*.py")) if path.stem != "opening"]
+PYTHON = r"python(?: title=\"(?:nexusai|openai)\")?"  # keystone-ai's run in test_keystone.py
 RUNNER = Path(__file__).with_name("run_snippets.py")
 
 
 def snippets(page: Path, language: str) -> list[tuple[str, str]]:
     """A page's snippets, each with its name: the line where it begins."""
     text = page.read_text(encoding="utf-8")
-    found = re.finditer(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    found = re.finditer(rf"^```(?:{language})\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     lines = [(text.count("\n", 0, each.start()) + 2, each[1]) for each in found]
     return [(f"{page.relative_to(ROOT)}:{line}", code) for line, code in lines]
 
@@ -34,7 +35,7 @@ def snippets(page: Path, language: str) -> list[tuple[str, str]]:
 def by_page() -> list[object]:
     """The Python of each page, in both its languages."""
     pages = groupby(PAGES, key=lambda page: str(page.relative_to(ROOT)).partition(".")[0])
-    grouped = {name: [each for page in same for each in snippets(page, "python")] for name, same in pages}
+    grouped = {name: [each for page in same for each in snippets(page, PYTHON)] for name, same in pages}
     return [pytest.param(found, id=name) for name, found in grouped.items() if found]
 
 
@@ -44,6 +45,8 @@ def run(command: list[str], platform: ServerProcess, cwd: Path, given: str = "")
         "NEXUS_OTEL": "",  # as for a program that was told nothing
         "NEXUS_API_KEY": platform.key,
         "NEXUS_BASE_URL": platform.url,
+        "OPENAI_API_KEY": platform.key,
+        "OPENAI_BASE_URL": platform.url.replace("/api/v1", "/v1"),
         "NEXUS_SERVER_DATA_DIR": str(platform.data_dir),
         "PYTHONIOENCODING": "utf-8",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,15 @@ if TYPE_CHECKING:
     from server.process import ServerProcess
 
 TOUR = Path(__file__).with_name("keystone_tour.py")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+KEYSTONE = Contender("keystone-ai-0.2.3", "keystone-ai", "keystone-ai==0.2.3")
 
 
 @pytest.fixture(scope="module")
 def told(platform: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What it said of its tour, run in an environment of its own: it, too, imports as `nexusai`."""
-    keystone = Contender("keystone-ai-0.2.3", "keystone-ai", "keystone-ai==0.2.3")
-    keystone.prepare()
-    command = [str(keystone.python), str(TOUR), platform.url, str(tmp_path_factory.mktemp("keystone"))]
+    KEYSTONE.prepare()
+    command = [str(KEYSTONE.python), str(TOUR), platform.url, str(tmp_path_factory.mktemp("keystone"))]
     environment = {**os.environ, "NEXUS_API_KEY": platform.key}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -96,3 +98,15 @@ def test_embeddings(told: dict[str, Any]) -> None:
     assert (embeddings["dimensions"], embeddings["several"], embeddings["batch"]) == (384, 2, 3)
     assert embeddings["models"] == [["multilingual-e5-small-q4", 384]]
     assert embeddings["health"] == "healthy"
+
+
+@pytest.mark.parametrize("page", ["migration_guide.md", "migration_guide.zh-CN.md"])
+def test_what_the_migration_guide_shows_of_it(page: str, platform: ServerProcess) -> None:
+    """Runs with it, as it stands."""
+    KEYSTONE.prepare()
+    text = (DOCS / page).read_text(encoding="utf-8")
+    [code] = re.findall(r'^```python title="keystone-ai"\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
+    environment = {**os.environ, "NEXUS_API_KEY": platform.key, "NEXUS_BASE_URL": platform.url}
+    command = [str(KEYSTONE.python), "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
