@@ -229,7 +229,11 @@ def test_a_stream_that_is_cut(faults: FaultServer, client: nexusai.NexusAIClient
             "preference-applied": "resumable",
         },
     )
-    faults.plays(drop(taken_up, delta("a")), drop(taken_up, delta("b"), FACTS, DONE), stream(delta("a")))
+    faults.plays(
+        drop(taken_up, b"id: 1\n" + delta("a")),
+        drop(taken_up, b"id: 2\n" + delta("b"), FACTS, DONE),
+        stream(delta("a")),
+    )
     assert (client.text.stream("hi").read()).text == "ab"
     (retry,) = told.span.events
     assert (retry.name, dict(retry.attributes or {})["error.type"]) == ("retry", "StreamInterruptedError")
@@ -408,6 +412,16 @@ def test_other_calls_are_named_by_their_route(
     assert about(told.span)["http.request.method"] == "GET"
     assert about(told.span)["url.template"] == name[4:]
     assert told.measured() == {}
+
+
+def test_a_request_by_hand_is_named_by_what_it_asks_for(
+    faults: FaultServer, client: nexusai.NexusAIClient, told: Recorder
+) -> None:
+    """Like the same call of a resource."""
+    faults.plays(reply(200, completed()))
+    body = {"task_type": "text_generation", "model": "m1", "input": {"prompt": "hi"}}
+    client._internal_client.request("POST", "/invoke", body)
+    assert told.span.name == "chat m1"
 
 
 def test_every_kind_of_generation(faults: FaultServer, client: nexusai.NexusAIClient, told: Recorder) -> None:

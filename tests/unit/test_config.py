@@ -75,7 +75,9 @@ def test_every_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, 
         ("BASE_URL", "localhost:8000"),
         ("BASE_URL", "ftp://x/y"),
         ("BASE_URL", "http://user:pw@x/y"),
+        ("BASE_URL", "http://user@x/y"),
         ("BASE_URL", "http://x/y?z"),
+        ("BASE_URL", "http://x/y#z"),
         ("BASE_URL", "http://x:port/y"),
         ("BASE_URL", "http://x y/"),
         ("TIMEOUT", "soon"),
@@ -228,6 +230,8 @@ def test_other_arguments() -> None:
         client(http_client=object())
     with pytest.raises(ValueError, match="transport: expected"):
         client(transport="carrier pigeon")
+    nexusai.config.transport = "fast"
+    assert nexusai.config.transport == "fast"
 
 
 def test_the_default_client_follows_the_settings() -> None:

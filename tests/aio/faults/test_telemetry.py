@@ -232,7 +232,11 @@ async def test_a_stream_that_is_cut(
             "preference-applied": "resumable",
         },
     )
-    faults.plays(drop(taken_up, delta("a")), drop(taken_up, delta("b"), FACTS, DONE), stream(delta("a")))
+    faults.plays(
+        drop(taken_up, b"id: 1\n" + delta("a")),
+        drop(taken_up, b"id: 2\n" + delta("b"), FACTS, DONE),
+        stream(delta("a")),
+    )
     assert (await async_client.text.stream("hi").read()).text == "ab"
     (retry,) = told.span.events
     assert (retry.name, dict(retry.attributes or {})["error.type"]) == ("retry", "StreamInterruptedError")
@@ -415,6 +419,16 @@ async def test_other_calls_are_named_by_their_route(
     assert about(told.span)["http.request.method"] == "GET"
     assert about(told.span)["url.template"] == name[4:]
     assert told.measured() == {}
+
+
+async def test_a_request_by_hand_is_named_by_what_it_asks_for(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, told: Recorder
+) -> None:
+    """Like the same call of a resource."""
+    faults.plays(reply(200, completed()))
+    body = {"task_type": "text_generation", "model": "m1", "input": {"prompt": "hi"}}
+    await async_client._internal_client.request("POST", "/invoke", body)
+    assert told.span.name == "chat m1"
 
 
 async def test_every_kind_of_generation(
