@@ -99,8 +99,7 @@ class HTTP11Transport:
 
     def _encoded_blocks(self, body: Any) -> Iterator[bytes]:
         for block in body:
-            for start in range(0, len(block), _WRITE_BYTES):
-                yield self._encoded(h11.Data(data=block[start : start + _WRITE_BYTES]))
+            yield self._encoded(h11.Data(data=block))
         yield self._encoded(h11.EndOfMessage())
 
     def _write(self, data: bytes) -> None:

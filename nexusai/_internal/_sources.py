@@ -11,7 +11,10 @@ from typing import IO, Any, Optional, Tuple, Union
 
 from nexusai.error import InvalidRequestError
 
-BLOCK = 256 * 1024
+BLOCK = 128 * 1024
+"""A line of 5 kB/s takes it within the default `timeout`, which bounds each block."""
+_LARGEST_BLOCK = 1024 * 1024
+_BRISK = 0.05
 
 FileContent = Union[bytes, bytearray, memoryview, IO[bytes]]
 FileSource = Union[str, "os.PathLike[str]", FileContent, Tuple[str, FileContent]]
@@ -40,14 +43,14 @@ class Source:
         self._read = 0
         self._file = self._open()
 
-    def block(self) -> bytes:
-        """The next block; empty at the end.
+    def block(self, size: int = BLOCK) -> bytes:
+        """The next block, of at most `size` bytes; empty at the end.
 
         Raises:
             InvalidRequestError: there is more or less of it than was announced.
         """
         assert self._file is not None  # noqa: S101 - `start` was called
-        data: Any = self._file.read(BLOCK)
+        data: Any = self._file.read(size)
         if isinstance(data, str):
             raise _text_mode()
         block: bytes = data
@@ -104,6 +107,11 @@ class _FileSource(Source):
         if self._start is not None:
             self._given.seek(self._start)
         return self._given
+
+
+def next_size(size: int, seconds: float) -> int:
+    """How large a block to send after one of this size, which took so long: larger ones cost less."""
+    return min(2 * size, _LARGEST_BLOCK) if seconds < _BRISK else BLOCK
 
 
 def source_of(file: FileSource, filename: Optional[str] = None) -> Source:

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import secrets
+import time
+from functools import partial
 from typing import Callable, Iterator, Optional
 
 from nexusai._internal._runtime import in_thread
-from nexusai._internal._sources import Source, guess_type
+from nexusai._internal._sources import BLOCK, Source, guess_type, next_size
 
 OnBytes = Callable[[int, Optional[int]], object]
 """Told how many bytes have gone or come, and how many there are in all, where that is known."""
@@ -47,15 +49,17 @@ class Upload:
 
     def blocks(self) -> Iterator[bytes]:
         """The body. Each call begins anew."""
-        source, sent = self._source, 0
+        source, sent, size = self._source, 0, BLOCK
         in_thread(source.start)
         try:
             yield self._head
             while True:
-                block = in_thread(source.block)
+                block = in_thread(partial(source.block, size))
                 if not block:
                     break
+                begun = time.monotonic()
                 yield block
+                size = next_size(size, time.monotonic() - begun)
                 sent += len(block)
                 if self._on_progress is not None:
                     self._on_progress(sent, source.size)

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 import pytest
 
-from nexusai._internal._sources import BLOCK, Source, guess_type, source_of
+from nexusai._internal._sources import BLOCK, Source, guess_type, next_size, source_of
 from nexusai.error import InvalidRequestError
 
 TEXT_MODE = r"^file: it gives text; open it in binary mode, `open\(path, 'rb'\)`$"
@@ -185,3 +185,12 @@ def test_a_file_that_changes_is_told(tmp_path: Path, before: int, after: int, co
 def test_the_type_of_a_name(name: str, kind: str) -> None:
     """What no type is known for is bytes."""
     assert guess_type(name) == kind
+
+
+def test_blocks_grow_while_they_are_sent_fast() -> None:
+    """Up to a mebibyte; on a slow line each stays small enough for its limit of time."""
+    size, sizes = BLOCK, []
+    for seconds in (0.01, 0.01, 0.01, 0.01, 0.049, 0.05, 0.01, 30):
+        size = next_size(size, seconds)
+        sizes.append(size // 1024)
+    assert sizes == [256, 512, 1024, 1024, 1024, 128, 256, 128]

@@ -97,8 +97,7 @@ class AsyncHTTP11Transport:
 
     async def _encoded_blocks(self, body: Any) -> AsyncIterator[bytes]:
         async for block in body:
-            for start in range(0, len(block), _WRITE_BYTES):
-                yield self._encoded(h11.Data(data=block[start : start + _WRITE_BYTES]))
+            yield self._encoded(h11.Data(data=block))
         yield self._encoded(h11.EndOfMessage())
 
     async def _write(self, data: bytes) -> None:
