@@ -21,6 +21,8 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 from typing_extensions import Annotated
@@ -412,10 +414,21 @@ class Answer(Result):
     usage: Optional[Usage] = None
 
 
+def _vector(value: Any, validated: ValidatorFunctionWrapHandler) -> Any:
+    """A vector; as base64 it is float32 in little-endian order, so that none of its floats needs a look."""
+    if not isinstance(value, str):
+        return validated(value)
+    numbers = array("f")
+    numbers.frombytes(base64.b64decode(value, validate=True))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tolist()
+
+
 class Embedding(Model):
     """The vector of one text."""
 
-    embedding: List[float]
+    embedding: Annotated[List[float], WrapValidator(_vector)]
     index: int = 0
 
 
@@ -456,20 +469,7 @@ class EmbeddingsResponse(Result):
         rows = value.get("data")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             return value
-        decoded = [{**row, "embedding": _floats(row.get("embedding"))} for row in rows]
-        return {**value, "data": sorted(decoded, key=lambda row: row.get("index", 0))}
-
-
-def _floats(value: Any) -> Any:
-    """A vector; as base64 it is float32 in little-endian order."""
-    if not isinstance(value, str):
-        return value
-    raw = base64.b64decode(value, validate=True)
-    numbers = array("f")
-    numbers.frombytes(raw)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tolist()
+        return {**value, "data": sorted(rows, key=lambda row: row.get("index", 0))}
 
 
 class EmbeddingModel(Model):
