@@ -130,10 +130,9 @@ function Documents({ id, active }) {
     <${Problem} error=${failure} />
     <${Status}>${incoming.filter((row) => !row.error).map((row) => t("knowledge.reading", { name: row.name })).join(" ")}<//>
     ${incoming.map((row) => html`<div key=${row.key} class="incoming">
-      <span class="name">${row.name}</span>
       ${row.error
-        ? html`<p class="bad" role="alert">${explain(row.error).join(" ")}</p>`
-        : html`<${Progress} value=${row.progress} label=${t("knowledge.reading", { name: row.name })} />`}
+        ? html`<p class="bad" role="alert">${row.name}: ${explain(row.error).join(" ")}</p>`
+        : html`<span class="name">${row.name}</span><${Progress} value=${row.progress} label=${t("knowledge.reading", { name: row.name })} />`}
     </div>`)}
     ${documents?.length > 0 &&
     html`<ul class="list flat">

@@ -113,7 +113,7 @@ export function Copy({ text }) {
 export function Code({ code, language }) {
   return html`<div class="code">
     <div class="code-head"><span>${language}</span><${Copy} text=${code} /></div>
-    <pre tabindex="0" role="region" aria-label=${language || t("code")}><code>${code}</code></pre>
+    <pre tabindex="0" role="group" aria-label=${language || t("code")}><code>${code}</code></pre>
   </div>`;
 }
 
@@ -169,7 +169,7 @@ export function Delete({ label, onConfirm, small = true }) {
   return html`<button
     type="button"
     class=${`quiet ${small ? "small" : ""} ${asked ? "danger" : ""}`}
-    aria-label=${asked ? t("delete.sure.label", { what: label }) : label}
+    aria-label=${t(asked ? "delete.sure.label" : "delete.label", { what: label })}
     onClick=${press}
     onBlur=${() => setAsked(false)}
   >

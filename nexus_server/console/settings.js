@@ -84,7 +84,7 @@ function Usage({ active }) {
 function UsageTable({ rows }) {
   if (!rows.length) return html`<p>${t("usage.none")}</p>`;
   const columns = ["completed", "failed", "cancelled", "total_tokens"];
-  return html`<div class="scroll" tabindex="0" role="region" aria-labelledby="usage">
+  return html`<div class="scroll" tabindex="0" role="group" aria-labelledby="usage">
     <table>
       <thead>
         <tr>

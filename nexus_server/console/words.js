@@ -7,6 +7,7 @@ export const WORDS = {
   "copied": ["Copied", "已复制"],
   "copy": ["Copy", "复制"],
   "delete": ["Delete", "删除"],
+  "delete.label": ["Delete {what}", "删除 {what}"],
   "delete.sure": ["Really delete?", "确定删除？"],
   "delete.sure.label": ["Really delete {what}?", "确定删除 {what}？"],
   "download": ["Download", "下载"],

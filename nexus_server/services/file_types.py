@@ -44,6 +44,7 @@ FILE_TYPES = {
     "mp4": FileType("video", "video/mp4", _MP4),
     "avi": FileType("video", "video/x-msvideo", ("video/x-msvideo",)),
     "mov": FileType("video", "video/quicktime", _MP4),
+    "webm": FileType("video", "video/webm", ("video/webm",)),  # what browsers record
     "mkv": FileType("video", "video/x-matroska", ("video/x-matroska", "video/webm")),
     "flv": FileType("video", "video/x-flv", ("video/x-flv",)),
     "wmv": FileType("video", "video/x-ms-wmv", _ASF),
@@ -56,7 +57,7 @@ FILE_TYPES = {
     "csv": FileType("text", "text/csv"),
     "json": FileType("text", "application/json"),
 }
-"""The contract's types, by the ends of their names."""
+"""The contract's types and WebM, by the ends of their names."""
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what every `.doc` begins with
 

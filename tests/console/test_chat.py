@@ -15,14 +15,14 @@ NASTY = (
 
 
 def ask(visit: Visit, text: str) -> None:
-    box = visit.page.get_by_label("Message", exact=True)
+    box = visit.field("Message")
     box.fill(text)
     box.press("Enter")
 
 
 def use_scripted(visit: Visit) -> None:
     """The provider that answers as it is told; the console adds what it is told to each request."""
-    visit.page.get_by_label("Model").select_option("fake/fake-small")
+    visit.field("Model").select_option("fake/fake-small")
 
 
 def tell(visit: Visit, **fake: object) -> None:
@@ -39,7 +39,7 @@ def tell(visit: Visit, **fake: object) -> None:
 def test_a_real_model_answers(visit: Visit) -> None:
     """With its name and its tokens below, and the SDK's call beside it."""
     visit.page.get_by_text("Options").click()
-    visit.page.get_by_label("Longest answer (tokens)").fill("12")
+    visit.field("Longest answer (tokens)").fill("12")
     ask(visit, "Say hello.")
     expect(visit.page.get_by_text(re.compile(r"^smollm2-135m · \d+ tokens$"))).to_be_visible()
     answer = visit.page.get_by_role("article", name="Answer").text_content() or ""
@@ -80,7 +80,7 @@ def test_markdown_is_shown_and_markup_is_text(visit: Visit) -> None:
     answer = visit.page.get_by_role("article", name="Answer")
     expect(answer.get_by_role("listitem")).to_have_text(["one", "two"])
     expect(answer.get_by_text("bold", exact=True)).to_have_css("font-weight", "700")
-    expect(answer.get_by_role("region")).to_have_text("print('<b>')")
+    expect(answer.get_by_role("group")).to_have_text("print('<b>')")
     expect(answer.get_by_text("<img src=x onerror=alert(1)>")).to_be_visible()
     assert visit.page.locator("main img, main script, main a[href^='javascript']").count() == 0
     expect(visit.page.get_by_role("article", name="You")).to_have_text(NASTY)
@@ -97,7 +97,7 @@ def test_an_answer_that_is_cut_never_passes_for_a_whole_one(visit: Visit) -> Non
     tell(visit, status=500, error={"message": "broken"})
     ask(visit, "Again.")
     expect(visit.page.get_by_role("alert")).to_contain_text("The platform could not do it.")
-    expect(visit.page.get_by_label("Message", exact=True)).to_have_value("Again.")  # it can be sent again
+    expect(visit.field("Message")).to_have_value("Again.")  # it can be sent again
     visit.forgive("Failed to load resource")
 
 
@@ -122,7 +122,7 @@ def test_the_key_is_taken_out_of_the_address(visit: Visit) -> None:
 def test_a_key_is_asked_for_and_tried(browser: Browser, platform: ServerProcess) -> None:
     """A wrong one is refused in words, a right one opens the console."""
     visit = browser.visit(platform, key=None)
-    box = visit.page.get_by_label("API key")
+    box = visit.field("API key")
     box.fill("sk-not-ours")
     expect(visit.page.get_by_text("This is no key of a platform")).to_be_visible()
     expect(visit.button("Continue")).to_be_disabled()

@@ -86,6 +86,10 @@ class Visit:
         """The button that is seen under this name."""
         return self.page.get_by_role("button", name=name, exact=True)
 
+    def field(self, label: str) -> Locator:
+        """The field of this label in the view that is seen; the other views are there, too, but hidden."""
+        return self.page.get_by_label(label, exact=True).filter(visible=True)
+
     def python(self, label: str = "Show the Python") -> str:
         """The program that is shown when that is asked for."""
         summary = self.page.locator("summary:visible", has_text=re.compile(f"^{label}$")).first

@@ -15,7 +15,7 @@ from nexusai.testing._wire import Reply
 from nexusai.types import JSONObject
 
 _FILE_TYPES = re.compile(
-    "mp3|wav|m4a|flac|aac|ogg|wma|jpg|jpeg|png|gif|webp|bmp|mp4|avi|mov|mkv|flv|wmv"
+    "mp3|wav|m4a|flac|aac|ogg|wma|jpg|jpeg|png|gif|webp|bmp|mp4|avi|mov|webm|mkv|flv|wmv"
     "|pdf|txt|md|docx|doc|html|csv|json"
 )
 
