@@ -52,7 +52,7 @@ NAV = [
     ("Moving here", "迁移", ["migration_guide"]),
     ("Measured", "实测", ["performance", "reliability"]),
     ("API", "API", ["api_reference"]),
-    ("The project", "项目", ["contributing", "changelog"]),
+    ("The project", "项目", ["contributing", "versioning", "changelog", "security", "mutation"]),
 ]
 """Each page, by its name; what is in none of these comes under the last."""
 
@@ -97,10 +97,14 @@ API = {
 }
 """The pages of the API reference: title, and what is shown there, below `nexusai`."""
 
+WHOLE = {f"#{re.sub(r'[^a-z_]', '', title.lower())}": f"api/{name}.md" for name, (title, _) in API.items()}
+"""For the headings of docs/api_reference.md, which has only first lines, the pages that have the rest."""
+
 WORDS = {
     "en": {
         "language": "en",
-        "home": "",
+        "english": "./",
+        "chinese": "./zh-CN/",
         "description": "The Python SDK of Nexus AI, and the platform on your own machine",
         "to_light": "Switch to light mode",
         "to_dark": "Switch to dark mode",
@@ -108,7 +112,8 @@ WORDS = {
     },
     "zh-CN": {
         "language": "zh",
-        "home": "../",
+        "english": "../",
+        "chinese": "./",
         "description": "Nexus AI 的 Python SDK，以及本机平台",
         "to_light": "切换到浅色",
         "to_dark": "切换到深色",
@@ -118,6 +123,9 @@ WORDS = {
 ENGLISH_ONLY = "\n\n> 这一页只有英文。\n"
 LINK = re.compile(r"(\]\()([^)\s#]*)(#[^)\s]*)?(\))")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+BROKEN_CHINESE = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
+"""A line's end within a sentence, which a browser would show as a space."""
+
 OTHER_LANGUAGE = re.compile(r"^\[(?:English|简体中文)\]\([^)]*\)(?: · )?", re.MULTILINE)
 LANGUAGES = {".py": "python", ".toml": "toml", ".ipynb": "json", ".yml": "yaml", ".json": "json"}
 
@@ -164,7 +172,8 @@ class Tree:
         self.others: dict[Path, str] = {}
 
     def write(self) -> None:
-        self.place.mkdir(parents=True)
+        (self.place / "assets").mkdir(parents=True)
+        shutil.copy(SITE / "site.css", self.place / "assets")
         for path, where in self.pages.items():
             self._put(where, self._page(path))
         for name, (title, things) in API.items():
@@ -200,7 +209,9 @@ class Tree:
         return "".join(
             piece
             if piece.startswith("```")
-            else LINK.sub(lambda link: self._link(link, source, self.pages[path]), piece)
+            else LINK.sub(
+                lambda link: self._link(link, source, self.pages[path]), BROKEN_CHINESE.sub("", piece)
+            )
             for piece in pieces
         )
 
@@ -214,7 +225,10 @@ class Tree:
             sys.exit(f"{source.relative_to(ROOT)}: {target} leads nowhere")
         if self.language != "en" and not source.name.endswith(TRANSLATED) and translated(path).exists():
             heading = None  # it has another name there
-        return f"{before}{os.path.relpath(self._where(path), Path(where).parent)}{heading or ''}{after}"
+        found = self._where(path) + (heading or "")
+        if path.name == "api_reference.md":
+            found = WHOLE.get(heading or "", found)
+        return f"{before}{os.path.relpath(found, Path(where).parent)}{after}"
 
     def _where(self, path: Path) -> str:
         """Where it is on the site; what is no page yet becomes one."""
@@ -250,9 +264,11 @@ class Tree:
 
 
 def directive(thing: str) -> str:
-    """Has its docstrings shown; and for a client, how it is made."""
-    made = "\n    options:\n      merge_init_into_class: true" if thing.endswith("Client") else ""
-    return f"::: nexusai.{thing}{made}"
+    """Has its docstrings shown; of a client how it is made, too, and of models their fields."""
+    option = {"models": "show_if_no_docstring", "types": "show_if_no_docstring"}.get(thing)
+    option = "merge_init_into_class" if thing.endswith("Client") else option
+    more = f"\n    options:\n      {option}: true" if option else ""
+    return f"::: nexusai.{thing}{more}"
 
 
 def pages() -> list[Path]:
