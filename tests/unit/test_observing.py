@@ -6,8 +6,9 @@ import logging
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 import pytest
 from conftest import KEY
@@ -45,6 +46,50 @@ def test_the_environment_switches_it_on(faults: FaultServer) -> None:
     done = run(own, NEXUS_LOG="info")
     assert done.stderr == "", "a program that logs already has a place for it"
     assert "INFO:nexusai:GET" in done.stdout
+
+
+@contextmanager
+def bare_log() -> Iterator[logging.Logger]:
+    """Our logger in a program that has set up nothing: pytest has, anew for each phase of a test."""
+    root, ours = logging.getLogger(), logging.getLogger("nexusai")
+    before = root.handlers[:], ours.handlers[:], ours.level
+    root.handlers.clear()
+    try:
+        yield ours
+    finally:
+        root.handlers[:], ours.handlers[:] = before[:2]
+        ours.setLevel(before[2])
+
+
+def test_the_log_is_printed_once(
+    faults: FaultServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However many clients there are, and in whatever case the level is written."""
+    monkeypatch.setenv("NEXUS_LOG", "Info")
+    faults.plays(reply(200, {"tasks": []}))
+    with bare_log(), nexusai.NexusAIClient(KEY, faults.base_url) as client:
+        client.with_options(timeout=3).tasks.list()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} nexusai INFO GET http", line)
+
+
+def test_a_program_that_logs_already_has_a_place_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told more, and in no second place. Without the variable it keeps its own level."""
+    with bare_log() as ours:
+        logging.getLogger().addHandler(logging.NullHandler())
+        before = ours.handlers[:]
+        ours.setLevel(logging.ERROR)
+        nexusai.NexusAIClient(KEY)
+        assert ours.level == logging.ERROR
+        for level in ("debug", "info", "warning", "error"):
+            monkeypatch.setenv("NEXUS_LOG", level)
+            nexusai.NexusAIClient(KEY)
+            assert logging.getLevelName(ours.level) == level.upper()
+        assert ours.handlers == before
+        monkeypatch.setenv("NEXUS_LOG", "loud")
+        told = "^NEXUS_LOG: expected one of debug, info, warning, error, not 'loud'$"
+        with pytest.raises(ValueError, match=told):
+            nexusai.NexusAIClient(KEY)
 
 
 @pytest.mark.parametrize("kind", [nexusai.NexusAIClient, nexusai.AsyncNexusAIClient])
