@@ -45,6 +45,8 @@ def main() -> None:
     else:
         mutate_all()
     outcomes = {name: outcome for name, outcome in results() if name.split(".x")[0] in wanted}
+    if "not checked" in outcomes.values():
+        sys.exit("It was stopped before its end: the next run goes on from there.")
     if names:
         show_unnoticed(outcomes)
     else:
