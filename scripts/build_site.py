@@ -123,6 +123,7 @@ WORDS = {
 ENGLISH_ONLY = "\n\n> 这一页只有英文。\n"
 LINK = re.compile(r"(\]\()([^)\s#]*)(#[^)\s]*)?(\))")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 BROKEN_CHINESE = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
 """A line's end within a sentence, which a browser would show as a space."""
 
@@ -200,10 +201,9 @@ class Tree:
         return sections
 
     def _page(self, path: Path) -> str:
-        foreign = self.language != "en" and not translated(path).exists()
-        source = path if self.language == "en" or foreign else translated(path)
+        source = path if self.language == "en" or not translated(path).exists() else translated(path)
         text = OTHER_LANGUAGE.sub("", source.read_text(encoding="utf-8"), count=1)
-        if foreign:
+        if self.language != "en" and not CHINESE.search(text):
             text = re.sub(r"(\A# .*$)", rf"\1{ENGLISH_ONLY}", text, count=1, flags=re.MULTILINE)
         pieces = FENCE.split(text)
         return "".join(

@@ -20,7 +20,7 @@ from nexus_server.settings import ServerSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = {
-    "settings": ["docs/local_platform.md"],
+    "settings": ["docs/local_platform.md", "docs/local_platform.zh-CN.md"],
     "names": ["docs/api_reference.md"],
     "bad_input": ["docs/bad_input.md"],
     "demo": ["README.md", "README.zh-CN.md"],
