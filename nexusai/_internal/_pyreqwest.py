@@ -371,14 +371,21 @@ class AsyncBlocks:
         self._waiter = waiter
         self._taking: Optional[asyncio.Future[Any]] = None
         self._stopped = False
+        self._given_up = False
         self._released = asyncio.Event()
 
     def __aiter__(self) -> AsyncBlocks:
         return self
 
-    async def __anext__(self) -> bytes:
+    def __anext__(self) -> _AsyncBlock:
+        return _AsyncBlock(self)
+
+    async def take(self) -> bytes:
+        """The next one."""
         if self._stopped:  # the answer came early; to end the body here would be an error of its own
             await self._released.wait()
+            if self._given_up:  # it must not end as if it were whole
+                raise asyncio.CancelledError
             raise StopAsyncIteration
         self._taking = asyncio.current_task()
         self._waiter.pause()
@@ -395,9 +402,31 @@ class AsyncBlocks:
         if self._taking is not None:
             await asyncio.wait([self._taking])
 
+    def give_up(self) -> None:
+        """No answer will come."""
+        self._given_up = True
+        self._released.set()
+
     def release(self) -> None:
         """The answer has been read, or will not be."""
         self._released.set()
+
+
+class _AsyncBlock:
+    """A block that is asked for.
+
+    No coroutine, of which Python would complain if it were never awaited: pyreqwest may ask for a block that
+    it does not come to take, since its request is over.
+    """
+
+    def __init__(self, blocks: AsyncBlocks) -> None:
+        self._blocks = blocks
+        self._steps: Optional[Generator[Any, Any, bytes]] = None
+
+    def __await__(self) -> Generator[Any, Any, bytes]:
+        if self._steps is None:  # Python asks for them before each step
+            self._steps = self._blocks.take().__await__()
+        return self._steps
 
 
 class Waiter(_Patience):
@@ -499,6 +528,9 @@ class Blocks:
     def stop(self) -> None:
         """Take no more."""
         self._stopped = True
+
+    def give_up(self) -> None:
+        """Nothing, here."""
 
     def release(self) -> None:
         """Nothing, here."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
+import io
 import json
 import multiprocessing
 import socket
@@ -12,12 +14,27 @@ import sys
 import textwrap
 import threading
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import Iterator, List
+from typing import Any, Iterator, List
 
 import pytest
-from faults.server import DONE, STREAM_HEAD, FaultServer, completed, delta, hang, reply
+from faults.random_runs import RUNS
+from faults.server import (
+    DONE,
+    PATIENCE,
+    STREAM_HEAD,
+    Act,
+    Connection,
+    FaultServer,
+    Seen,
+    completed,
+    delta,
+    hang,
+    head,
+    reply,
+)
 
 import nexusai
 from nexusai import error as errors
@@ -197,6 +214,78 @@ def test_cancelling_frees_the_slot(faults: FaultServer, calls: int) -> None:
             assert (await client.text.generate("hi")).text == "alive"
 
     asyncio.run(main())
+
+
+def _early_refusal(connection: Connection) -> None:
+    connection.send(head(413, {"content-length": "2", "connection": "close"}) + b"{}")
+
+
+def _at_once(server: FaultServer, act: Act) -> Any:
+    """Has `server` play an act when a request has begun, and keep what came of it."""
+
+    def serve(sock: socket.socket) -> None:
+        came = [sock.recv(65536)]
+        act(Connection(sock, server))
+        with suppress(OSError):
+            while came[-1]:
+                came.append(sock.recv(65536))
+        server.requests.append(Seen("", "", {}, b"".join(came), []))
+        sock.close()
+        server.hung_up.set()
+
+    server._serve = serve  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("act", [_early_refusal, lambda _: None])
+def test_an_upload_that_ends_early_leaves_nothing_in_its_loop(
+    faults: FaultServer, act: Act, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Refused, or cancelled at any of its turns: no block that was asked for is missed by the event loop."""
+    _at_once(faults, act)
+    turns = 60 if RUNS == 1 else 500
+
+    async def main(turn: int) -> None:
+        async with nexusai.AsyncNexusAIClient("k", faults.base_url, max_retries=0) as client:
+            upload = asyncio.ensure_future(client.files.upload(b"x" * 1_000_000, "a.bin"))
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            if turn % 3 or act is not _early_refusal:
+                upload.cancel()
+            with suppress(errors.APIError, asyncio.CancelledError):
+                await upload
+
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        for turn in range(turns):
+            asyncio.run(main(turn))
+        gc.collect()
+    assert [str(each.message) for each in complaints] == []
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
+def test_an_upload_that_is_given_up_is_never_taken_for_a_whole_one(faults: FaultServer) -> None:
+    """One whose length nobody knows has a mark at its end, which must not come."""
+    _at_once(faults, lambda _: None)
+
+    class Endless(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, into: Any) -> int:
+            into[:] = b"x" * len(into)
+            return len(into)
+
+    async def main() -> None:
+        async with nexusai.AsyncNexusAIClient("k", faults.base_url, max_retries=0) as client:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(client.files.upload(Endless(), "a.bin"), 0.3)
+            assert await asyncio.to_thread(faults.hung_up.wait, PATIENCE)
+
+    asyncio.run(main())
+    came = faults.requests[0].body
+    assert b"transfer-encoding: chunked" in came
+    assert len(came) > 100_000
+    assert not came.endswith(b"0\r\n\r\n")
 
 
 def _child(client: nexusai.NexusAIClient, results: multiprocessing.Queue[str]) -> None:
