@@ -41,14 +41,15 @@ class FastTransport:
             blocks = Blocks(body, self._waiter)
         pending = prepared(self._engine, request, blocks)
         self._waiter.begin(self._engine, request, exact=blocks is None)
-        answer = None
         try:
             answer = self._waiter.run("read", sending(pending))
-        finally:
             if blocks is not None:
                 finish(blocks.stop)
-                if answer is None:
-                    blocks.give_up()
+        except BaseException:
+            if blocks is not None:
+                blocks.give_up()
+                finish(blocks.stop)
+            raise
         return FastResponse(self, pending, answer, blocks, whole=request.whole)
 
     def run(self, work: Any) -> Any:

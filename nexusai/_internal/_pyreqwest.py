@@ -403,8 +403,8 @@ class AsyncBlocks:
             await asyncio.wait([self._taking])
 
     def give_up(self) -> None:
-        """No answer will come."""
-        self._given_up = True
+        """No answer will be read."""
+        self._stopped = self._given_up = True
         self._released.set()
 
     def release(self) -> None:

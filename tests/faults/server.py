@@ -138,6 +138,10 @@ class FaultServer:
         self._sockets: Set[socket.socket] = set()
         self.requests: List[Seen] = []
         self.connections = 0
+        self.peak = 0
+        """How many requests had come, at most, before any of them was answered."""
+        self._unanswered = 0
+        self._lock = threading.Lock()
         self.chooses: Optional[Callable[[Seen], Act]] = None
         """Where it is set, it finds the act for each request, in place of the script."""
         self.forgets = False
@@ -189,12 +193,22 @@ class FaultServer:
                 if not self.forgets:
                     self.requests.append(seen)
                 connection.seen = seen
-                self._next_act(seen)(connection)
+                self._count(1)
+                try:
+                    act = self._next_act(seen)
+                finally:
+                    self._count(-1)
+                act(connection)
         except OSError:
             self.hung_up.set()
         finally:
             sock.close()
             self._sockets.discard(sock)
+
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self._unanswered += more
+            self.peak = max(self.peak, self._unanswered)
 
     def _next_act(self, seen: Seen) -> Act:
         if self.chooses is not None:

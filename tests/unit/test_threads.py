@@ -43,10 +43,15 @@ def in_threads(count: int, work: Callable[[int], object]) -> List[object]:
 
 @pytest.mark.parametrize("transport", ["httpx", "fast"])
 def test_sixty_four_threads_on_one_client(faults: FaultServer, transport: str) -> None:
-    """Each gets its own answers, and all of them."""
+    """Each gets its own answers, and all of them; no more calls are on the wire than there may be."""
     if transport == "fast":
         pytest.importorskip("pyreqwest")
-    faults.chooses = echo
+
+    def in_a_while(seen: Seen) -> Act:
+        time.sleep(0.002)  # else hardly two would be there at once
+        return echo(seen)
+
+    faults.chooses = in_a_while
     nexusai.config.max_connections = 20
     calls = 25 if RUNS == 1 else 500
     with nexusai.NexusAIClient("k", faults.base_url, transport=transport) as client:
@@ -57,7 +62,9 @@ def test_sixty_four_threads_on_one_client(faults: FaultServer, transport: str) -
                 assert client.text.generate(prompt).text == prompt
 
         assert in_threads(64, work) == []
-    assert faults.connections <= 20
+    assert 2 <= faults.peak <= 20
+    if transport == "httpx":  # pyreqwest may open one while the last is on its way back to its pool
+        assert faults.connections <= 20
     assert len(faults.requests) == 64 * calls
 
 

@@ -39,14 +39,15 @@ class AsyncFastTransport:
             blocks = AsyncBlocks(body, self._waiter)
         pending = prepared(self._engine, request, blocks)
         self._waiter.begin(self._engine, request, exact=blocks is None)
-        answer = None
         try:
             answer = await self._waiter.run("read", sending(pending))
-        finally:
             if blocks is not None:
                 await async_finish(blocks.stop)
-                if answer is None:
-                    blocks.give_up()
+        except BaseException:
+            if blocks is not None:
+                blocks.give_up()
+                await async_finish(blocks.stop)
+            raise
         return AsyncFastResponse(self, pending, answer, blocks, whole=request.whole)
 
     async def run(self, work: Any) -> Any:
