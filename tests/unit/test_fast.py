@@ -224,9 +224,10 @@ def _at_once(server: FaultServer, act: Act) -> Any:
     """Has `server` play an act when a request has begun, and keep what came of it."""
 
     def serve(sock: socket.socket) -> None:
-        came = [sock.recv(65536)]
-        act(Connection(sock, server))
+        came: List[bytes] = []
         with suppress(OSError):
+            came.append(sock.recv(65536))
+            act(Connection(sock, server))
             while came[-1]:
                 came.append(sock.recv(65536))
         server.requests.append(Seen("", "", {}, b"".join(came), []))
