@@ -52,6 +52,8 @@ __all__ = [
     "ValidationError",
 ]
 
+_LONGEST_ID = 200
+
 
 class RateLimit(NamedTuple):
     """How much of a limit is left, as the platform told it. What it did not tell is None."""
@@ -133,7 +135,7 @@ class APIError(Exception):
         if self.retry_after is not None:
             facts.append(f"retry after {self.retry_after:g} s")
         if self.request_id:
-            facts.append(f"request id {self.request_id}")
+            facts.append(f"request id {self.request_id[:_LONGEST_ID]}")
         told = f"{self.message} ({', '.join(facts)})" if facts else self.message
         return f"{told} {self.hint}" if self.hint else told
 

@@ -378,7 +378,7 @@ class AsyncBlocks:
         return self
 
     def __anext__(self) -> _AsyncBlock:
-        return _AsyncBlock(self)
+        return _AsyncBlock(self)  # always: pyreqwest does not survive an exception here
 
     async def take(self) -> bytes:
         """The next one."""

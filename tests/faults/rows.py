@@ -34,6 +34,9 @@ ROWS: Dict[str, List[str]] = {
         "faults/test_hostile.py::test_a_stream_cut_anywhere_is_told_once",
         "faults/test_streams.py::test_a_cut_stream_is_taken_up_where_it_was",
         "faults/test_hostile.py::test_ids_that_no_header_can_hold",
+        "faults/test_streams.py::test_other_pieces_than_text_are_taken_up_where_they_were",
+        "faults/test_streams.py::test_ids_that_do_not_tell_the_place",
+        "unit/test_storms.py::test_no_stream_is_cut_short_unnoticed",
     ],
     "S7": [
         "unit/test_sse.py::test_the_whole_grammar_at_every_cut",
@@ -48,6 +51,7 @@ ROWS: Dict[str, List[str]] = {
         "faults/test_calls.py::test_a_slow_trickle_cannot_outlast_the_timeout",
         "faults/test_streams.py::test_heartbeats_are_no_content",
         "faults/test_streams.py::test_the_total_timeout_bounds_a_stream",
+        "unit/test_transport.py::test_a_trickled_head_is_bounded_on_your_own_awaited_client",
         "faults/test_hostile.py::test_the_total_timeout_bounds_a_call_with_its_task",
     ],
     "S10": [
@@ -81,17 +85,23 @@ ROWS: Dict[str, List[str]] = {
         "faults/test_calls.py::test_what_will_not_pass_is_told_at_once",
         "faults/test_files.py::test_what_cannot_be_read_again_is_sent_once",
         "faults/test_files.py::test_an_upload_is_sent_again",
+        "faults/test_hostile.py::test_an_answer_made_of_anything",
     ],
     "S18": [
         "unit/test_retry.py::test_what_the_server_says",
         "faults/test_calls.py::test_a_pause_that_is_too_long_is_left_to_the_caller",
+        "faults/test_hostile.py::test_an_answer_made_of_anything",
     ],
     "S19": [
         "faults/test_calls.py::test_a_storm_is_not_fed",
+        "unit/test_storms.py::test_an_outage_is_not_fed",
     ],
     "S20": [
         "faults/test_hostile.py::test_an_answer_that_was_lost_is_given_once",
+        "unit/test_storms.py::test_nothing_is_done_twice",
     ],
+    # A POST whose connection broke is S2's: it is sent again under its idempotency key, which the platform's
+    # contract has. One that meets silence is not. For a server without such keys there is `max_retries=0`.
     "S21": [
         "faults/test_calls.py::test_silence_after_a_post_is_not_asked_for_again",
     ],
@@ -101,6 +111,7 @@ ROWS: Dict[str, List[str]] = {
     ],
     "S23": [
         "unit/test_transport.py::test_proxies_of_the_environment",
+        "unit/test_transport.py::test_a_proxy_that_cannot_be_used",
     ],
     "S24": [
         "faults/test_tls.py::test_a_trusted_certificate_is_enough",
@@ -125,6 +136,7 @@ ROWS: Dict[str, List[str]] = {
     "S29": [
         "faults/test_files.py::test_names_of_downloads",
         "faults/test_files.py::test_wrong_bytes",
+        "unit/test_programs.py::test_a_disk_that_is_full",
     ],
     "S30": [
         "faults/test_files.py::test_memory",
@@ -176,6 +188,8 @@ ROWS: Dict[str, List[str]] = {
         "unit/test_clock.py::test_a_clock_that_jumps",
         "unit/test_wheel.py::test_only_the_monotonic_clock_measures",
     ],
+    # 25 looks a minute, as the card wants, are fewer than it takes to see the end of any task within 15 % of
+    # its length, as is wanted, too: 36.
     "S39": [
         "faults/test_tasks.py::test_a_wait_that_fails_does_not_lose_the_task",
         "faults/test_tasks.py::test_what_passes_while_a_task_is_waited_for",
@@ -187,6 +201,7 @@ ROWS: Dict[str, List[str]] = {
         "unit/test_programs.py::test_ctrl_c",
         "unit/test_programs.py::test_ctrl_c_awaited",
         "unit/test_programs.py::test_a_signal_that_nobody_catches",
+        "unit/test_programs.py::test_what_is_open_at_the_end",
         "unit/test_pool.py::test_ctrl_c_on_any_line_costs_no_slot",
     ],
     "S41": [

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import random
 import threading
 from contextlib import suppress
 from typing import Any, Dict, List, Set
 
 import pytest
+from faults.random_runs import hint, seeds
 from faults.server import (
     DONE,
     PATIENCE,
@@ -37,7 +37,6 @@ from nexusai import error as errors
 from nexusai._internal._download import Download
 from nexusai._internal._runtime import in_thread
 
-RUNS = int(os.environ.get("NEXUS_FAULT_RUNS", "30"))
 TASK = {"task_id": "t", "status": "queued"}
 BODY = json.dumps(TASK).encode()
 WHOLE = head(200, {"content-type": "application/json", "content-length": str(len(BODY))}) + BODY
@@ -173,10 +172,10 @@ def test_hostile_json_is_an_error_of_ours(
 
 
 def test_random_mutations_of_an_answer(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
-    """Three hundred answers with a few bytes changed or cut out: a task or an error, never a crash."""
+    """Hundreds of answers with a few bytes changed or cut out: a task or an error, never a crash."""
     whole = json.dumps({**completed(), "progress": 1.5, "error": {"code": "X", "message": "m"}}).encode()
     eager = client.with_options(max_retries=0, poll_timeout=0.01)
-    for seed in range(300):
+    for seed in seeds(300):
         dice = random.Random(seed)
         raw = bytearray(whole)
         for _ in range(dice.randrange(1, 4)):
@@ -186,7 +185,7 @@ def test_random_mutations_of_an_answer(faults: FaultServer, client: nexusai.Nexu
             )
         faults.plays(reply(200, raw=bytes(raw)))
         with suppress(errors.APIError):
-            assert isinstance((eager.text.generate("hi")).text, str), seed
+            assert isinstance((eager.text.generate("hi")).text, str), hint(seed)
 
 
 def test_what_is_new_is_tolerated(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
@@ -282,13 +281,13 @@ def test_a_stream_cut_anywhere_is_told_once(faults: FaultServer, client: nexusai
 
         return act
 
-    for seed in range(RUNS):
+    for seed in seeds(30):
         faults._script.clear()
         faults.plays(*[play(random.Random(seed * 100 + turn)) for turn in range(60)])
         got: List[str] = []
         for text in eager.text.stream("hi").text_deltas:
             got.append(text)
-        assert got == texts, seed
+        assert got == texts, hint(seed)
 
 
 def test_a_role_is_not_told_twice(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
@@ -560,6 +559,76 @@ def test_every_status_with_every_body(faults: FaultServer, client: nexusai.Nexus
             fallback = errors.InvalidRequestError if status < 500 else errors.ServerError
             assert type(caught.value) is kinds.get(status, fallback)
             assert len(str(caught.value)) < 1200
+
+
+TYPES = [
+    "application/json",
+    "text/html",
+    "text/event-stream",
+    "image/png",
+    "application/json; charset=gbk",
+    "",
+    "é",
+]
+WAITS = ["0", "1.5", "-3", "1e9", "1e999", "nan", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "9" * 400, "²", ""]
+TOLD: Dict[str, List[str]] = {
+    "retry-after": WAITS,
+    "retry-after-ms": WAITS,
+    "x-ratelimit-reset": [*WAITS, "2015-10-21T07:28:00Z", "99999999999"],
+    "x-ratelimit-remaining": WAITS,
+    "x-request-id": ["req_1", "x" * 9000, "\x80"],
+    "x-task-id": ["t", "../../x", ""],
+    "preference-applied": ["resumable", "wait=5", "=;,"],
+    "content-encoding": ["identity", "gzip", "br", "x"],
+    "content-disposition": ["attachment; filename*=gbk''%ff", "x" * 5000],
+    "content-range": ["bytes 0-1/2", "bytes */*"],
+    "location": ["//elsewhere.example", "x"],
+    "etag": ['"x"', '"' + "0" * 64 + '"'],
+}
+FOUND = [*HOSTILE_JSON.values(), *BODIES[:7], json.dumps(completed()).encode(), delta("a"), delta("a") + DONE]
+
+
+def _anything(dice: random.Random) -> Act:
+    """An answer of any status, type and body, with any headers."""
+    body = dice.choice(FOUND)
+    lines = {name: dice.choice(TOLD[name]) for name in dice.sample(sorted(TOLD), dice.randrange(5))}
+    lines["content-type"] = dice.choice(TYPES)
+    if dice.random() < 0.9:
+        lines["content-length"] = str(len(body))
+    status = dice.choice([200, 200, 200, 201, 202, 204, 206, dice.randrange(200, 600), dice.choice(STATUSES)])
+    return drop(head(status, lines) + body)
+
+
+def test_an_answer_made_of_anything(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """Comes out as what was asked for, or as an error of ours of bearable length; for every kind of call."""
+    once = client.with_options(max_retries=0, poll_timeout=0.01)
+    asks: List[Any] = [
+        lambda: once.text.generate("hi"),
+        lambda: once.text.stream("hi").read(),
+        lambda: once.tasks.get("t"),
+        once.models.list,
+        lambda: once.files.upload(b"x", "a.txt"),
+        lambda: once.files.download("f"),
+        lambda: once.embeddings.create("hi"),
+    ]
+    for seed in seeds(40):
+        answer = _anything(random.Random(seed))
+        for number, ask in enumerate(asks):
+            faults._script.clear()
+            faults.plays(*[answer] * 3)
+            again = f"{hint(seed)}, call {number}"
+            try:
+                result = ask()
+                if isinstance(result, Download):
+                    result = result.read()
+            except errors.APIError as error:
+                result = error
+            except Exception as error:
+                raise AssertionError(again) from error
+            assert result is not None, again
+            if isinstance(result, errors.APIError):
+                assert len(str(result)) < 2000, again
+                assert result.retry_after is None or 0 <= result.retry_after < float("inf"), again
 
 
 def test_how_much_of_a_limit_is_left(faults: FaultServer, client: nexusai.NexusAIClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -27,6 +28,8 @@ def act(seen: Seen) -> Act:
         return hang(STREAM_HEAD, delta("a"), delta("b"))
     if b'"busy"' in seen.body:
         return reply(503, {"detail": "busy"}, retry_after="20")
+    if seen.target.endswith("/content"):
+        return reply(200, raw=b"x" * 300_000)
     if seen.method == "GET":
         return reply(200, {"task_id": "t", "status": "running"})
     if b'"respond"' in seen.body or seen.headers.get("prefer") == "respond-async":
@@ -183,6 +186,38 @@ def test_a_signal_that_nobody_catches(faults: FaultServer, kind: str, number: in
         assert complaints.rstrip().endswith("KeyboardInterrupt")
         assert "ignored" not in complaints
         assert complaints.count("Traceback") == 1
+
+
+DOWNLOADS = {
+    "once": "save = client.files.download",
+    "awaited": """
+    other = nexusai.AsyncNexusAIClient("k", address)
+    save = lambda *of: asyncio.run(other.files.download(*of))""",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such limits")
+@pytest.mark.parametrize("colour", DOWNLOADS)
+def test_a_disk_that_is_full(faults: FaultServer, colour: str) -> None:
+    """The system's own error; nothing half is left behind, what was there stays, and the client goes on."""
+    code = f"""
+    import asyncio, os, resource
+    client = nexusai.NexusAIClient("k", address)
+    {DOWNLOADS[colour]}
+    os.mkdir("place")
+    save("f", "place/a.bin")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    for name in ("place/a.bin", "place", "place/b.bin"):
+        try:
+            save("f", name)
+            print("written")
+        except OSError as error:
+            print(error.errno)
+    print(os.listdir("place"), os.path.getsize("place/a.bin"))
+    print(client.text.generate("alive?").text)
+    """
+    told = f"{errno.EFBIG}\n" * 3 + "['a.bin'] 300000\nalive 活着\n"
+    assert ended(program(code, faults)) == [0, told, ""]
 
 
 LEFT_OPEN: Dict[str, str] = {

@@ -235,10 +235,10 @@ async def test_what_passes_while_a_task_is_waited_for(
     assert len(faults.requests) == 6
 
 
-@pytest.mark.parametrize(("long_polling", "most"), [(True, 3), (False, 75)])
+@pytest.mark.parametrize(("long_polling", "most"), [(True, 3), (False, 55)])
 async def test_how_often_a_task_is_looked_at(long_polling: bool, most: int) -> None:
     """One that takes a minute: twice where the platform waits with us; else often at first, and then every
-    `poll_interval`."""
+    `poll_interval`. That its end is seen within 15 % of its length takes 36 looks at least."""
     platform = Platform()
     clock = platform.clock
     still = {"task_id": "t", "status": "running"}
