@@ -3,8 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-FAULTS := tests/unit/test_storms.py tests/unit/test_cancelling.py tests/unit/test_threads.py \
-	tests/unit/test_programs.py tests/unit/test_many_streams.py tests/unit/test_sse.py tests/server/test_resuming.py
+# What chooses its faults at random: minutes of it, where `make test` has moments.
+FAULTS := tests/unit/test_storms.py tests/unit/test_cancelling.py tests/unit/test_threads.py tests/unit/test_fast.py \
+	tests/unit/test_programs.py tests/unit/test_many_streams.py tests/unit/test_sse.py \
+	tests/faults/test_hostile.py tests/aio/faults/test_hostile.py tests/faults/test_streams.py tests/aio/faults/test_streams.py \
+	tests/server/test_resuming.py tests/server/test_taking_up.py
 READY := $(VENV)/.ready
 
 .PHONY: help demo test docs check format matrix fuzz faults faults-peers bench screenshots mutate release-check dist \
@@ -49,7 +52,7 @@ fuzz: $(READY)  ## Ask the platform for whatever its API documents allow, for a 
 	NEXUS_FUZZ_EXAMPLES=300 $(RUN) -m pytest tests/server/test_schema.py
 
 faults: $(READY)  ## Repeat the random faults for minutes
-	NEXUS_FAULT_RUNS=500 $(RUN) -m pytest tests/server/test_resuming.py tests/faults/test_hostile.py tests/aio/faults/test_hostile.py
+	NEXUS_FAULT_RUNS=10 $(RUN) -m pytest -s --durations 15 $(FAULTS)
 
 faults-peers: $(READY)  ## The same faults for the peers; writes docs/reliability.md
 	$(RUN) -m benchmarks.reliability

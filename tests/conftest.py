@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator
 
 import pytest
+from faults.random_runs import RUNS, SEED
 from faults.server import FaultServer
 
 import nexusai
@@ -22,6 +23,11 @@ TRANSPORTS = ["httpx", "fast"] if find_spec("pyreqwest") else ["httpx"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jobs, and so what they start
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header() -> str:
+    """Where the dice of the random tests begin: the same again shows the same."""
+    return f"random faults: NEXUS_FAULT_SEED={SEED} NEXUS_FAULT_RUNS={RUNS}"
 
 
 @pytest.fixture(autouse=True)

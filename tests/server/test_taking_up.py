@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from faults.random_runs import RUNS, SEED, hint
 from server.process import ServerProcess, text
 from server.upstream import FakeUpstream
 
-RUNS = int(os.environ.get("NEXUS_FAULT_RUNS", "5"))
 RESUMABLE = {"Prefer": "resumable"}
 MIXED = 'Grüße, 世界 👩‍👩‍👧 \\ " \u2028 end'
 
@@ -54,9 +53,10 @@ def again(server: ServerProcess, task_id: str, seen: int) -> httpx.Response:
     return server.client.send(request, stream=True)
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
-def test_a_reader_who_comes_and_goes_gets_every_character_once(server: ServerProcess, seed: int) -> None:
+@pytest.mark.parametrize("run", range(5 * RUNS))
+def test_a_reader_who_comes_and_goes_gets_every_character_once(server: ServerProcess, run: int) -> None:
     """While the text is made, and after; ids only grow, and say how many characters there were."""
+    seed = SEED + run
     dice = random.Random(seed)
     whole = "".join(f"w{number} " for number in range(80))
     told, seen, ended = "", 0, False
@@ -71,15 +71,15 @@ def test_a_reader_who_comes_and_goes_gets_every_character_once(server: ServerPro
                 ended = True
                 break
             told, seen = told + delta(data), number
-            assert seen == len(told), f"seed {seed}"
+            assert seen == len(told), hint(seed)
             left -= 1
             if not left:
                 break
         response.close()
         if not ended:
             response = again(server, task_id, seen)
-            assert response.status_code == 200, f"seed {seed}: {response.read()!r}"
-    assert told == whole, f"seed {seed}"
+            assert response.status_code == 200, f"{hint(seed)}: {response.read()!r}"
+    assert told == whole, hint(seed)
     assert visits > 1
     assert server.finished(task_id)["output"]["text"] == whole
 

@@ -232,7 +232,7 @@ def test_an_outage_is_not_fed(faults: FaultServer, awaited: bool) -> None:
         asyncio.run(main())
     else:
         _in_threads(faults.base_url, calls)
-    faults.chooses = lambda _: reply(200, {"models": []})
+    faults.chooses = lambda _: reply(200, {"data": []})
     with nexusai.NexusAIClient("k", faults.base_url, max_retries=0) as client:
         assert client.models.list() == []  # it is over as soon as it is over
     most = calls * 1.2 + 20 + 0.5 * (time.monotonic() - began) + PARALLEL

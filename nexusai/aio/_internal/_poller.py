@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OnProgress = Callable[[Task], Any]
 
 _FIRST_PAUSE = 0.1
-_PATIENCE = 0.13
+_PATIENCE = 0.14
 """Of the time that has passed: the end of a task is seen within 15 % of its length, with the way there."""
 """Between two looks at a task passes this share of its age: the end is seen at most so much late."""
 
