@@ -8,6 +8,7 @@ FAULTS := tests/unit/test_storms.py tests/unit/test_cancelling.py tests/unit/tes
 	tests/unit/test_programs.py tests/unit/test_many_streams.py tests/unit/test_sse.py \
 	tests/faults/test_hostile.py tests/aio/faults/test_hostile.py tests/faults/test_streams.py tests/aio/faults/test_streams.py \
 	tests/server/test_resuming.py tests/server/test_taking_up.py
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
 .PHONY: help demo test docs check format matrix fuzz faults faults-peers bench screenshots mutate release-check dist \
@@ -16,7 +17,7 @@ READY := $(VENV)/.ready
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-demo: $(READY)  ## Start the platform with a real model, and talk to it
+demo: $(INSTALLED)  ## Start the platform with a real model, and talk to it
 	@$(RUN) -m nexusai demo
 
 test: $(READY)  ## Run all tests, with a live server and a real model, and measure their coverage
@@ -82,10 +83,15 @@ release: release-check  ## Version, changelog, commit and tag: make release VERS
 clean:  ## Remove what these commands have made here
 	rm -rf $(VENV) .matrix .bench mutants .coverage* .mypy_cache .pytest_cache .ruff_cache dist site
 
-$(READY): pyproject.toml
+$(READY): $(INSTALLED)
+	@echo "Installing what the tests need ..."
+	@$(RUN) -m pip install --quiet --group dev
+	@touch $(READY)
+
+$(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed here: make PYTHON=python3.12 ...")'
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) ..."
 	@$(RUN) -m pip install --quiet --upgrade pip
-	@$(RUN) -m pip install --quiet --editable '.[all]' --group dev
-	@touch $(READY)
+	@$(RUN) -m pip install --quiet --editable '.[all]'
+	@touch $(INSTALLED)
