@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
-FOREIGN = r'(?<!xmlns=\\")https?://(?!localhost)|/home/|/root/|/tmp/|nxs_[0-9a-f]'
+FOREIGN = rf'(?<!xmlns=\\")https?://(?!localhost)|{re.escape(str(Path.home()))}/|/tmp/|nxs_[0-9a-f]'
 
 
 def outputs(notebook: Path) -> list[Any]:
