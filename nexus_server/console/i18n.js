@@ -19,9 +19,11 @@ function tag() {
   return language === "zh" ? "zh-CN" : "en";
 }
 
-/** A text in the user's language; `{name}` in it is replaced by the value of that name. */
+/** A text in the user's language; `{name}` in it is replaced by the value of that name. Of one thing there may be
+ * another text, `….one`. */
 export function t(key, values = {}) {
-  const words = WORDS[key]?.[LANGUAGES.indexOf(language)] ?? key;
+  const found = (String(values.count) === "1" && WORDS[`${key}.one`]) || WORDS[key];
+  const words = found?.[LANGUAGES.indexOf(language)] ?? key;
   return words.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 

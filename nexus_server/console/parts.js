@@ -10,7 +10,7 @@ const ICONS = {
   knowledge: "M5 4h11a3 3 0 0 1 3 3v13H8a3 3 0 0 1-3-3z M5 17a3 3 0 0 1 3-3h11 M9 8h6",
   sessions: "M12 21a9 9 0 1 1 0-18 9 9 0 0 1 0 18z M12 7v5l3.5 2",
   tasks: "M4 6l1.5 1.5L8 5 M4 12l1.5 1.5L8 11 M4 18l1.5 1.5L8 17 M12 6h8 M12 12h8 M12 18h8",
-  settings: "M8 14a4 4 0 1 1 3.5-2L20 12v4h-3v-2h-2v2h-2.5v-2.5 M7 10h.01",
+  settings: "M8 16a4 4 0 1 1 0-8 4 4 0 0 1 0 8z M12 12h8v4 M16.5 12v3",
   send: "M12 19V5 M6 11l6-6 6 6",
   stop: "M7 7h10v10H7z",
   copy: "M9 9h11v11H9z M5 15H4V4h11v1",

@@ -47,7 +47,7 @@ def test_drop_search_and_ask(visit: Visit) -> None:
     drop(visit, [(NASTY_NAME, HANDBOOK.decode()), ("canteen.txt", "Lunch is served from twelve to two.")])
     documents = page.get_by_role("region", name="Documents").get_by_role("listitem")
     expect(documents.filter(has_text=NASTY_NAME)).to_contain_text("completed")
-    expect(documents.filter(has_text="canteen.txt")).to_contain_text("1 passages")
+    expect(documents.filter(has_text="canteen.txt")).to_contain_text("1 passage")
 
     visit.field("Question").fill("How many days of paid leave does an employee have?")
     visit.button("Search only").click()
