@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Mapping
 
 import pytest
+from untraced import untraced
 
 if TYPE_CHECKING:
     from server.process import ServerProcess
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 COMMAND = [sys.executable, "-W", "error", "-m", "nexusai"]
 
 
-def environment(platform: ServerProcess | None, **more: str) -> dict[str, str]:
+def environment(
+    platform: ServerProcess | None, *, inherited: Mapping[str, str] = os.environ, **more: str
+) -> dict[str, str]:
     named = {} if platform is None else {"NEXUS_API_KEY": platform.key, "NEXUS_BASE_URL": platform.url}
-    return {**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8", **named, **more}
+    return {**inherited, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8", **named, **more}
 
 
 class Shell:
@@ -219,7 +222,7 @@ def test_ctrl_c_ends_without_a_traceback(shell: Shell) -> None:
     """With the exit code that shells expect."""
     process = subprocess.Popen(
         [*COMMAND, "text", "Count to a thousand.", "--max-tokens", "400"],
-        env=environment(shell.platform),
+        env=environment(shell.platform, inherited=untraced()),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Iterator
 import httpx
 import pytest
 from faults.server import Act, FaultServer, Seen, completed, reply
+from untraced import untraced
 
 import nexusai
 
@@ -31,7 +31,7 @@ def command(program: str, *words: object) -> list[str]:
 
 def environment(url: str, key: str) -> dict[str, str]:
     return {
-        **os.environ,
+        **untraced(),
         "NEXUS_OTEL": "",
         "NEXUS_API_KEY": key,
         "NEXUS_BASE_URL": url,

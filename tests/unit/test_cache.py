@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
+from untraced import untraced
 
 import nexusai
 from nexusai._internal._cache_disk import FILE, DiskStore
@@ -288,10 +289,9 @@ def test_nothing_is_loaded_for_a_client_without_one() -> None:
         "nexusai.NexusAIClient('nxs_x').with_options(timeout=3).text\n"
         "print([name for name in ('sqlite3', 'cachetools', 'nexusai.cache') if name in sys.modules])"
     )
-    bare = {
-        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
-    }  # it has SQLite
-    done = subprocess.run([sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=untraced(), capture_output=True, text=True, check=True
+    )
     assert done.stdout == "[]\n"
 
 
