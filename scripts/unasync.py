@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
+from ruff.__main__ import find_ruff_bin
+
 ROOT = Path(__file__).resolve().parents[1]
 TREES = {ROOT / "nexusai" / "aio": ROOT / "nexusai", ROOT / "tests" / "aio": ROOT / "tests"}
 EXAMPLES = ROOT / "examples"
@@ -86,16 +88,7 @@ def generate(source: Path, used: set[str]) -> str:
 
 
 def ruff(arguments: list[str], code: str, source: Path) -> str:
-    command = [
-        sys.executable,
-        "-m",
-        "ruff",
-        *arguments,
-        "--quiet",
-        "--stdin-filename",
-        str(source),
-        "-",
-    ]
+    command = [find_ruff_bin(), *arguments, "--quiet", "--stdin-filename", str(source), "-"]
     done = subprocess.run(command, input=code, capture_output=True, check=False, encoding="utf-8", cwd=ROOT)
     if done.returncode:
         sys.exit(f"ruff cannot format what {shown(source)} becomes:\n{done.stderr}")

@@ -1,6 +1,6 @@
 """Ten thousand streams at once, from one process to another: both ends are run by `test_many_streams`.
 
-python many_streams.py serve                        prints its port
+python many_streams.py serve PAUSE                   prints its port
 python many_streams.py read PORT STREAMS PER_SECOND  prints what came, as JSON
 """
 
@@ -14,42 +14,49 @@ import time
 from typing import Dict, List
 
 EVENTS = 20
-PAUSE = 2.0
-"""Seconds between two events of a stream: long enough for all to be open at the same time."""
+"""To a stream, with a pause after each that is long enough for all streams to be open at the same time."""
 
 
 def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if sys.argv[1] == "serve":
-        asyncio.run(serve())
+        asyncio.run(serve(float(sys.argv[2])))
     else:
         asyncio.run(read(*map(int, sys.argv[2:])))
 
 
-async def serve() -> None:
+async def serve(pause: float) -> None:
+    """Each prompt comes back in pieces, each with its number, and as many seconds between them."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await repeat(await prompt(reader), pause, writer)
+        except (OSError, EOFError):  # the reader has left
+            pass
+        finally:
+            writer.close()
+
     server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=5000)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201
     await server.serve_forever()
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """The prompt comes back in pieces, each with its number."""
-    try:
-        headers = await reader.readuntil(b"\r\n\r\n")
-        (length,) = [line for line in headers.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        prompt = json.loads(await reader.readexactly(int(length.split(b":")[1])))["input"]["prompt"]
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
-        for number in range(EVENTS):
-            chunk = json.dumps({"delta": {"content": f"{prompt}/{number} "}})
-            writer.write(f"data: {chunk}\n\n".encode())
-            await asyncio.sleep(PAUSE)
-        writer.write(b"data: [DONE]\n\n")
-        await writer.drain()
-    except (OSError, EOFError):  # the reader has left
-        pass
-    finally:
-        writer.close()
+async def prompt(reader: asyncio.StreamReader) -> str:
+    headers = await reader.readuntil(b"\r\n\r\n")
+    (length,) = [line for line in headers.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    told: str = json.loads(await reader.readexactly(int(length.split(b":")[1])))["input"]["prompt"]
+    return told
+
+
+async def repeat(prompt: str, pause: float, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+    for number in range(EVENTS):
+        chunk = json.dumps({"delta": {"content": f"{prompt}/{number} "}})
+        writer.write(f"data: {chunk}\n\n".encode())
+        await asyncio.sleep(pause)
+    writer.write(b"data: [DONE]\n\n")
+    await writer.drain()
 
 
 def memory() -> int:
