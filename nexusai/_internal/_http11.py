@@ -98,9 +98,12 @@ class HTTP11Transport:
         return b"".join([self._protocol.send(event) or b"" for event in events])
 
     def _encoded_blocks(self, body: Any) -> Iterator[bytes]:
+        """None is empty: Python before 3.10 takes an empty write for a broken TLS connection."""
         for block in body:
-            yield self._encoded(h11.Data(data=block))
-        yield self._encoded(h11.EndOfMessage())
+            if block:
+                yield self._encoded(h11.Data(data=block))
+        if end := self._encoded(h11.EndOfMessage()):
+            yield end
 
     def _write(self, data: bytes) -> None:
         assert self._socket is not None  # noqa: S101 - `send` has connected it

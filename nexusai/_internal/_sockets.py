@@ -223,7 +223,7 @@ class AsyncSocket:
         with anyio.fail_after(timeout):
             try:
                 await self._stream.send(data)
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
                 raise _as_os_error(error) from error
 
     async def write_all(self, blocks: AsyncIterator[bytes], patience: Patience) -> None:

@@ -96,9 +96,12 @@ class AsyncHTTP11Transport:
         return b"".join([self._protocol.send(event) or b"" for event in events])
 
     async def _encoded_blocks(self, body: Any) -> AsyncIterator[bytes]:
+        """None is empty: Python before 3.10 takes an empty write for a broken TLS connection."""
         async for block in body:
-            yield self._encoded(h11.Data(data=block))
-        yield self._encoded(h11.EndOfMessage())
+            if block:
+                yield self._encoded(h11.Data(data=block))
+        if end := self._encoded(h11.EndOfMessage()):
+            yield end
 
     async def _write(self, data: bytes) -> None:
         assert self._socket is not None  # noqa: S101 - `send` has connected it
