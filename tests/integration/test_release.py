@@ -176,6 +176,9 @@ def test_names_are_kept(clone: Clone) -> None:
     )
     clone.replace(bases, "similarity_threshold: float = 0.7,", "threshold: float = 0.7,")
     clone.replace("nexusai/_internal/_retry.py", "def ", "def other_")
+    clone.replace(
+        "nexusai/_internal/_streaming.py", "def text_deltas(", "def deltas("
+    )  # a public class in there
     clone.commit("Break")
     clone.git("tag", "v0.1.1")  # what is just being released is not compared with itself
 
@@ -183,8 +186,9 @@ def test_names_are_kept(clone: Clone) -> None:
     assert done.returncode == 1
     assert "nexusai.resources.tasks.TasksResource.cancel: Public object was removed" in done.stdout
     assert "KnowledgeBasesResource.search: Parameter was removed: similarity_threshold" in done.stdout
-    assert "_internal" not in done.stdout
-    assert "2 change(s) since v0.1.0 that 0.1.0 may not make" in done.stderr
+    assert "TextStream.text_deltas: Public object was removed" in done.stdout
+    assert "_retry" not in done.stdout
+    assert "3 change(s) since v0.1.0 that 0.1.0 may not make" in done.stderr
     assert clone.run("test_api_compatibility", "--version", "0.1.1").returncode == 1
     assert "0.2.0 may." in clone.run("test_api_compatibility", "--version", "0.2.0").stdout
 
