@@ -33,6 +33,8 @@ def create_app(settings: ServerSettings, providers: Sequence[Provider] | None = 
         summary="Text, images, speech, files, sessions, knowledge bases and embeddings.",
         version="1",
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's pages load a stranger's scripts, at the origin of the console's key
+        redoc_url=None,
         responses={"default": {"model": ErrorBody, "description": "An error"}},
     )
     install_error_handlers(app)

@@ -10,13 +10,15 @@ import select
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 import httpx
 import pytest
 from server.process import ServerProcess
+from starlette.routing import BaseRoute, Mount, Route
 
 import nexus_server
+from nexus_server.app import create_app
 from nexus_server.routes.console import assets, is_own_name
 from nexus_server.settings import ServerSettings
 
@@ -68,6 +70,25 @@ def test_what_is_known_is_not_sent_again(web: httpx.Client) -> None:
         assert (again.status_code, again.content) == (304, b"")
         head = web.head(path)
         assert (head.status_code, head.content) == (200, b"")
+
+
+def test_no_page_names_another_host(web: httpx.Client) -> None:
+    """No page of this origin loads a stranger's script: it could read the key that the console holds."""
+    paths = {"/", "/docs", "/redoc", *_paths(create_app(ServerSettings()).routes)}
+    answers = [web.get(path) for path in sorted(paths)]
+    pages = [answer for answer in answers if answer.headers["content-type"].startswith("text/html")]
+    assert [page.url.path for page in pages] == ["/"]
+    for page in pages:
+        assert not re.search(r"(https?:)?//[a-z0-9]", page.text), page.url
+
+
+def _paths(routes: Iterable[BaseRoute], before: str = "") -> Iterator[str]:
+    """The address of every route that takes no parameter, those of mounted applications too."""
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from _paths(route.routes, before + route.path)
+        elif isinstance(route, Route) and "{" not in route.path and "GET" in (route.methods or ()):
+            yield before + route.path
 
 
 @pytest.mark.parametrize(

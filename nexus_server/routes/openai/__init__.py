@@ -13,11 +13,13 @@ from nexus_server.routes.openai.errors import OpenAIErrorBody, install_error_han
 
 
 def create_openai_app(parent: FastAPI) -> FastAPI:
-    """An application of its own, so that its errors and its `/docs` are of one piece."""
+    """An application of its own, so that its errors and its `/openapi.json` are of one piece."""
     app = FastAPI(
         title="Nexus AI, in OpenAI's words",
         summary="Chat completions, embeddings, audio, images and models.",
         version="1",
+        docs_url=None,  # as in the application around it: no page of this origin loads a stranger's script
+        redoc_url=None,
         dependencies=[Depends(require_caller)],
         responses={"default": {"model": OpenAIErrorBody, "description": "An error"}},
     )
