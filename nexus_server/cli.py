@@ -49,6 +49,7 @@ models_app = typer.Typer(
 _MISTAKE = 2  # what was asked for cannot be
 _FAILURE = 1  # it can be, and did not work
 _INTERRUPTED = 130
+_AS_IT_IS: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
 
 ModelsDir = Annotated[
     Path | None,
@@ -252,7 +253,7 @@ class _Show:
 
     def __call__(self, progress: Progress) -> None:
         if progress.message:
-            self._bars.console.print(progress.message, soft_wrap=True, highlight=False)
+            self._bars.console.print(progress.message, soft_wrap=True)
         if progress.step != self._step:
             self._step = progress.step
             self._bars.reset(self._task, description=say(progress.step, _STEPS[progress.step]))
@@ -268,7 +269,7 @@ def _progress_bar(model: LocalModel) -> Iterator[_Show]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=Console(stderr=True, **_AS_IT_IS)) as bars:
         yield _Show(bars, model)
 
 
@@ -353,10 +354,10 @@ def _print_table(rows: list[dict[str, Any]], store: ModelStore) -> None:
             row["licence"] or "?",
             say("yes", "是") if row["installed"] else say("no", "否"),
         )
-    console = Console()
+    console = Console(**_AS_IT_IS)
     console.print(table)
     where = say(f"Kept in {store.models_dir}", f"存放于 {store.models_dir}")
-    console.print(where, soft_wrap=True, highlight=False)
+    console.print(where, soft_wrap=True)
 
 
 _TITLES = (

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Callable, Tuple, Union
 
 import typer
-from rich.console import Console
 
 from nexusai.aio.client import AsyncNexusAIClient
-from nexusai.cli import platform
+from nexusai.cli import platform, showing
 from nexusai.client import NexusAIClient
 from nexusai.error import APIError
 from nexusai.resources.audio import TTSResponse
 from nexusai.resources.images import Image
 
-_console = Console(highlight=False, soft_wrap=True)
+_console = showing.out
 
 
 def demo() -> None:
@@ -115,7 +114,7 @@ def _as_a_stream(client: NexusAIClient) -> str:
     started = time.monotonic()
     for text in stream.text_deltas:
         first = first or (time.monotonic() - started,)
-        _console.print(text, end="", style="green", markup=False)
+        _console.print(text, end="", style="green")
     _console.print()
     return f"the first piece came after {first[0]:.1f} s" if first else "nothing came"
 
@@ -223,8 +222,7 @@ def _goodbye() -> None:
         "    import nexusai\n"
         "    with nexusai.NexusAIClient.local() as client:\n"
         '        print(client.text.generate("你好").text)\n'
-        "Read on · 继续阅读                   README.md, README.zh-CN.md",
-        markup=False,
+        "Read on · 继续阅读                   README.md, README.zh-CN.md"
     )
 
 
@@ -239,23 +237,21 @@ def _own_name() -> str:
 
 
 def _title(english: str, chinese: str) -> None:
-    _console.print(f"\n{english} · {chinese}", style="bold cyan", markup=False)
+    _console.print(f"\n{english} · {chinese}", style="bold cyan")
 
 
 def _step(english: str, chinese: str, code: str) -> None:
     _title(english, chinese)
     for line in code.splitlines():
-        _console.print(
-            f"  >>> {line}" if not line.startswith(" ") else f"  ... {line}", style="dim", markup=False
-        )
+        _console.print(f"  >>> {line}" if not line.startswith(" ") else f"  ... {line}", style="dim")
 
 
 def _say(text: str) -> None:
-    _console.print(text, style="dim", markup=False)
+    _console.print(text, style="dim")
 
 
 def _show(text: str) -> None:
-    _console.print(text.strip(), style="green", markup=False)
+    _console.print(text.strip(), style="green")
 
 
 def _use_utf8() -> None:

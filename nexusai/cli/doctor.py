@@ -21,7 +21,7 @@ from nexusai.config import config
 from nexusai.error import APIError, AuthenticationError
 
 _LEAST_FREE = 2_000_000_000
-_MARKS = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "wrong": "[red]✗[/]"}
+_MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "wrong": ("✗", "red")}
 
 
 class Finding(NamedTuple):
@@ -55,10 +55,12 @@ def doctor(as_json: bool = showing.AS_JSON) -> None:
 
 def _print(findings: List[Finding]) -> None:
     for finding in findings:
-        showing.out.print(f"{_MARKS[finding.state]} [bold]{finding.what}[/]: ", end="")
-        showing.out.print(finding.found, markup=False)
+        mark, colour = _MARKS[finding.state]
+        showing.out.print(mark, end=" ", style=colour)
+        showing.out.print(finding.what, end=": ", style="bold")
+        showing.out.print(finding.found)
         if finding.advice:
-            showing.out.print(f"  → {finding.advice}", markup=False)
+            showing.out.print(f"  → {finding.advice}")
     wrong = sum(finding.state == "wrong" for finding in findings)
     good = say("Everything works.", "一切正常。")
     showing.out.print(say(f"{wrong} thing(s) to mend.", f"有 {wrong} 处需要处理。") if wrong else good)

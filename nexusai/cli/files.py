@@ -77,4 +77,4 @@ def delete(file_ids: List[str] = typer.Argument(..., metavar="FILE_ID...")) -> N
     with running.connect() as client:
         for file_id in file_ids:
             client.files.delete(file_id)
-            showing.err.print(say(f"Deleted: {file_id}", f"已删除：{file_id}"), markup=False)
+            showing.err.print(say(f"Deleted: {file_id}", f"已删除：{file_id}"))

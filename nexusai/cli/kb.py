@@ -68,7 +68,7 @@ def add(kb_id: str = _ID, paths: List[Path] = typer.Argument(..., exists=True, d
         for path in paths:
             with showing.task_bar(path.name) as show:
                 client.knowledge_bases.upload_document(kb_id, path, wait=True, on_progress=show)
-            showing.err.print(say(f"Added: {path.name}", f"已添加：{path.name}"), markup=False)
+            showing.err.print(say(f"Added: {path.name}", f"已添加：{path.name}"))
 
 
 @running.command(app, "documents", "列出文档。")
@@ -103,7 +103,7 @@ def search(
         showing.err.print(say("Nothing is similar enough.", "没有足够相似的内容。"))
     for number, passage in enumerate(found.results, 1):
         _print_source(number, passage)
-        showing.out.print(passage.content, markup=False)
+        showing.out.print(passage.content)
         showing.out.print()
 
 
@@ -137,9 +137,9 @@ def delete(kb_id: str = _ID) -> None:
     """Delete a knowledge base with its documents; the files stay."""
     with running.connect() as client:
         client.knowledge_bases.delete(kb_id)
-    showing.err.print(say(f"Deleted: {kb_id}", f"已删除：{kb_id}"), markup=False)
+    showing.err.print(say(f"Deleted: {kb_id}", f"已删除：{kb_id}"))
 
 
 def _print_source(number: int, passage: SearchResult) -> None:
     name = (passage.metadata or {}).get("filename") or passage.doc_id
-    showing.out.print(f"[{number}] {name}  {passage.similarity_score:.2f}", style="dim", markup=False)
+    showing.out.print(f"[{number}] {name}  {passage.similarity_score:.2f}", style="dim")

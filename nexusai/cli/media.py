@@ -112,7 +112,7 @@ def _report(made: Any, path: Path, *, as_json: bool) -> None:
     else:
         note = getattr(made, "revised_prompt", None)
         if note:
-            showing.err.print(note, style="dim", markup=False)
+            showing.err.print(note, style="dim")
         typer.echo(str(path))
 
 

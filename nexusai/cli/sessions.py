@@ -58,8 +58,8 @@ def show(
         showing.as_json(list(messages))
         return
     for message in messages:
-        showing.out.print(f"{message.role}:", style="bold", markup=False)
-        showing.out.print(message.content, markup=False)
+        showing.out.print(f"{message.role}:", style="bold")
+        showing.out.print(message.content)
 
 
 @running.command(app, "say", "在会话中发言。")
@@ -75,4 +75,4 @@ def delete(session_id: str = _ID) -> None:
     """Forget a conversation."""
     with running.connect() as client:
         client.sessions.delete(session_id)
-    showing.err.print(say(f"Deleted: {session_id}", f"已删除：{session_id}"), markup=False)
+    showing.err.print(say(f"Deleted: {session_id}", f"已删除：{session_id}"))

@@ -25,8 +25,9 @@ OUTPUT = typer.Option(
 Columns = Dict[str, Callable[[Any], Any]]
 """Titles, and what stands below each for a row."""
 
-out: Console = Console(highlight=False, soft_wrap=True)
-err: Console = Console(stderr=True, highlight=False, soft_wrap=True)
+_AS_IT_IS: Dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "soft_wrap": True}
+out: Console = Console(**_AS_IT_IS)
+err: Console = Console(**_AS_IT_IS, stderr=True)
 
 
 def as_json(value: Any) -> None:
@@ -51,8 +52,8 @@ def facts(value: Dict[str, Any]) -> None:
     """Print names and values, one pair to a line."""
     width = max(map(len, value), default=0)
     for name, fact in value.items():
-        out.print(f"[dim]{name:{width}}[/]  ", end="")
-        out.print(_cell(fact), markup=False)
+        out.print(f"{name:{width}}  ", end="", style="dim")
+        out.print(_cell(fact))
 
 
 def stream(pieces: Iterator[str]) -> str:
@@ -60,7 +61,7 @@ def stream(pieces: Iterator[str]) -> str:
     whole: List[str] = []
     for piece in pieces:
         whole.append(piece)
-        out.print(piece, end="", markup=False)
+        out.print(piece, end="")
         out.file.flush()
     out.print()
     return "".join(whole)
@@ -69,7 +70,12 @@ def stream(pieces: Iterator[str]) -> str:
 @contextmanager
 def bytes_bar(title: str) -> Iterator[Callable[[int, Optional[int]], None]]:
     """A bar for bytes that are moved."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True) as bars:
         bar = bars.add_task(title, total=None)
         yield lambda moved, total: bars.update(bar, completed=moved, total=total)
@@ -78,7 +84,12 @@ def bytes_bar(title: str) -> Iterator[Callable[[int, Optional[int]], None]]:
 @contextmanager
 def task_bar(title: str) -> Iterator[Callable[[Any], None]]:
     """A bar for a task's progress."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True) as bars:
         bar = bars.add_task(title, total=None)
 
@@ -113,7 +124,7 @@ def write(path: Path, text: str) -> None:
 
 def saved(path: Path) -> None:
     """Say where something was written."""
-    err.print(str(path), markup=False)
+    err.print(str(path))
 
 
 def size(count: Optional[int]) -> str:

@@ -80,7 +80,7 @@ def chat(
 ) -> None:
     """Talk with a model."""
     if sys.stdin.isatty():
-        showing.err.print(_CHAT_HELP, style="dim", markup=False)
+        showing.err.print(_CHAT_HELP, style="dim")
     with running.connect() as client:
         conversation = _Conversation(client, model, provider, system, temperature)
         while True:
@@ -123,7 +123,7 @@ class _Conversation:
         elif order == "/save":
             self._save(rest)
         elif order.startswith("/"):
-            showing.err.print(_CHAT_HELP, markup=False)
+            showing.err.print(_CHAT_HELP)
         else:
             self._answer(line)
 
@@ -139,18 +139,18 @@ class _Conversation:
         except APIError as error:
             if not sys.stdin.isatty():
                 raise
-            showing.err.print(str(error), markup=False)
+            showing.err.print(str(error))
         else:
             self._turns = [*turns, {"role": "assistant", "content": answer}]
 
     def _save(self, name: str) -> None:
         if not name:
-            showing.err.print(_CHAT_HELP, markup=False)
+            showing.err.print(_CHAT_HELP)
             return
         try:
             showing.write(Path(name), json.dumps(self._turns, ensure_ascii=False, indent=2) + "\n")
         except OSError as error:
-            showing.err.print(str(error), markup=False)
+            showing.err.print(str(error))
 
 
 def embed(
@@ -179,4 +179,4 @@ def embed(
         for row in rows:
             vector = row["embedding"]
             shown = ", ".join(f"{number:.4f}" for number in vector[:4])
-            showing.out.print(f"{row['text'][:40]}  [{shown}, …]  {len(vector)}", markup=False)
+            showing.out.print(f"{row['text'][:40]}  [{shown}, …]  {len(vector)}")
