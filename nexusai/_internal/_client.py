@@ -445,15 +445,15 @@ class InternalClient:
         return pools
 
     def transport_to(self, url: Url) -> Transport:
-        """A way to the origin of `url`."""
+        """A way to the origin of `url`, which is not the platform's."""
         stand_in = self.stand_in
         if stand_in is not None:
             transport: Transport = stand_in.transport
             return transport
-        engine = self._engine
-        if engine is not None and url.origin != self._base.origin:
-            engine = _fast_engine(url, self.timeout)
-        return _open_transport(self._own, url, engine)
+        if self._own is not None:
+            return _own_transport(self._options["http_client"], elsewhere=True)
+        engine = None if self._engine is None else _fast_engine(url, self.timeout)
+        return _open_transport(None, url, engine)
 
     def close(self) -> None:
         """Close all connections."""
@@ -507,10 +507,10 @@ def _open_transport(own: Optional[Transport], url: Url, engine: Any) -> Transpor
     return Wire(url)
 
 
-def _own_transport(http_client: Any) -> Transport:
+def _own_transport(http_client: Any, *, elsewhere: bool = False) -> Transport:
     from nexusai._internal._httpx import ClientTransport
 
-    return ClientTransport(http_client)
+    return ClientTransport(http_client, elsewhere=elsewhere)
 
 
 def _fast_engine(origin: Url, timeout: float) -> Any:

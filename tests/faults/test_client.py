@@ -147,6 +147,22 @@ def test_content_elsewhere_goes_through_the_caller_s_own_client(faults: FaultSer
         elsewhere.stop()
 
 
+def test_the_caller_s_own_credentials_go_to_the_platform_only(faults: FaultServer) -> None:
+    """A client's `auth` is meant for whom the caller has named, not for whatever address an answer names."""
+    elsewhere = FaultServer()
+    try:
+        faults.plays(reply(200, raw=b"mine"))
+        elsewhere.plays(reply(200, raw=b"abc"))
+        with httpx.Client(auth=("user", "secret-pass")) as own:
+            client = InternalClient(KEY, faults.base_url, http_client=own)
+            assert (client.download_url("/files/f")).read() == b"mine"
+            assert (client.download_url(elsewhere.base_url)).read() == b"abc"
+        assert faults.requests[0].headers["authorization"].startswith("Basic ")
+        assert "authorization" not in elsewhere.requests[0].headers
+    finally:
+        elsewhere.stop()
+
+
 def test_content_elsewhere_is_asked_for_as_a_stranger(
     faults: FaultServer, client: nexusai.NexusAIClient
 ) -> None:

@@ -445,15 +445,15 @@ class AsyncInternalClient:
         return pools
 
     def transport_to(self, url: Url) -> AsyncTransport:
-        """A way to the origin of `url`."""
+        """A way to the origin of `url`, which is not the platform's."""
         stand_in = self.stand_in
         if stand_in is not None:
             transport: AsyncTransport = stand_in.async_transport
             return transport
-        engine = self._engine
-        if engine is not None and url.origin != self._base.origin:
-            engine = _fast_engine(url, self.timeout)
-        return _open_transport(self._own, url, engine)
+        if self._own is not None:
+            return _own_transport(self._options["http_client"], elsewhere=True)
+        engine = None if self._engine is None else _fast_engine(url, self.timeout)
+        return _open_transport(None, url, engine)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -507,10 +507,10 @@ def _open_transport(own: Optional[AsyncTransport], url: Url, engine: Any) -> Asy
     return AsyncWire(url)
 
 
-def _own_transport(http_client: Any) -> AsyncTransport:
+def _own_transport(http_client: Any, *, elsewhere: bool = False) -> AsyncTransport:
     from nexusai.aio._internal._httpx import AsyncClientTransport
 
-    return AsyncClientTransport(http_client)
+    return AsyncClientTransport(http_client, elsewhere=elsewhere)
 
 
 def _fast_engine(origin: Url, timeout: float) -> Any:

@@ -151,15 +151,17 @@ class AsyncClientResponse(AsyncHTTPXResponse):
 class AsyncClientTransport:
     """A user's own `httpx.AsyncClient` (or httpx2's), used as it is. It stays the user's to close."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, *, elsewhere: bool = False) -> None:
+        """`elsewhere` is an address that the platform has told: the client's `auth` is not meant for it."""
         self._client = checked(client, "AsyncClient")
+        self._auth = {"auth": None} if elsewhere else {}
         self._library = library_of(client)
         self._translated = Translated(self._library)
 
     async def send(self, request: Request) -> AsyncHTTPXResponse:
         """Send, and wait for the head of the answer."""
         asked = as_httpx(self._library, request)
-        send = partial(self._client.send, asked, stream=True, follow_redirects=False)
+        send = partial(self._client.send, asked, stream=True, follow_redirects=False, **self._auth)
         with self._translated:
             response = await _before(request.deadline, send)
         return AsyncClientResponse(response, self._translated, request.deadline)

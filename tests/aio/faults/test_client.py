@@ -152,6 +152,22 @@ async def test_content_elsewhere_goes_through_the_caller_s_own_client(faults: Fa
         elsewhere.stop()
 
 
+async def test_the_caller_s_own_credentials_go_to_the_platform_only(faults: FaultServer) -> None:
+    """A client's `auth` is meant for whom the caller has named, not for whatever address an answer names."""
+    elsewhere = FaultServer()
+    try:
+        faults.plays(reply(200, raw=b"mine"))
+        elsewhere.plays(reply(200, raw=b"abc"))
+        async with httpx.AsyncClient(auth=("user", "secret-pass")) as own:
+            client = AsyncInternalClient(KEY, faults.base_url, http_client=own)
+            assert await (await client.download_url("/files/f")).read() == b"mine"
+            assert await (await client.download_url(elsewhere.base_url)).read() == b"abc"
+        assert faults.requests[0].headers["authorization"].startswith("Basic ")
+        assert "authorization" not in elsewhere.requests[0].headers
+    finally:
+        elsewhere.stop()
+
+
 async def test_content_elsewhere_is_asked_for_as_a_stranger(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
 ) -> None:
