@@ -282,7 +282,7 @@ class InternalClient:
         with self.telemetry.operation(method, path, json):
             return (self.open(call)).answer
 
-    def upload(self, path: str, upload: Upload, model: Type[R]) -> R:
+    def upload(self, path: str, upload: Upload, model: Type[R], deadline: Optional[float] = None) -> R:
         """Send a form, as it is read, to an endpoint that answers with a `model`.
 
         `timeout` bounds each silence, not the whole: how long an upload takes depends on its size.
@@ -291,7 +291,8 @@ class InternalClient:
         lines = dict(call.headers)
         if upload.content_length is not None:
             lines[b"content-length"] = str(upload.content_length).encode("ascii")
-        call = call._replace(headers=list(lines.items()), body=upload)
+        until = call.deadline if deadline is None else deadline
+        call = call._replace(headers=list(lines.items()), body=upload, deadline=until)
         if self.telemetry is None:
             return _responses.read_model((self.open(call)).answer, model)
         with self.telemetry.operation("POST", path):

@@ -41,13 +41,17 @@ class Resource:
         output: Optional[Type[Any]] = None,
         on_progress: Optional[OnProgress] = None,
         fallbacks: Optional[Fallbacks] = None,
+        deadline: Optional[float] = None,
     ) -> Any:
-        """Invoke, wait for the end however the platform answers, and return the result."""
+        """Invoke, wait for the end however the platform answers, and return the result.
+
+        `deadline` is that of a larger call, which this one is a part of.
+        """
 
         def ask(body: JSONObject, limits: Optional[Limits] = None) -> Any:
             return _responses.read_output(self._finished(body, on_progress, limits), output)
 
-        return self._in_turn(ask, body, fallbacks)
+        return self._in_turn(ask, body, fallbacks, deadline)
 
     def _completed(self, body: JSONObject, fallbacks: Optional[Fallbacks] = None) -> Task:
         """Invoke, and return the task once it has completed."""
@@ -60,13 +64,15 @@ class Resource:
         task: Task = self._in_turn(ask, body, fallbacks)
         return task
 
-    def _in_turn(self, ask: Any, body: JSONObject, fallbacks: Optional[Fallbacks]) -> Any:
+    def _in_turn(
+        self, ask: Any, body: JSONObject, fallbacks: Optional[Fallbacks], deadline: Optional[float] = None
+    ) -> Any:
         if not fallbacks:
-            return ask(body)
+            return ask(body, None if deadline is None else Limits(deadline))
         from nexusai._internal._choices import Choices
         from nexusai._internal._fallbacks import first_answer
 
-        return first_answer(self._client, Choices(body, fallbacks), ask)
+        return first_answer(self._client, Choices(body, fallbacks), ask, deadline)
 
     def _finished(
         self, body: JSONObject, on_progress: Optional[OnProgress] = None, limits: Optional[Limits] = None

@@ -60,8 +60,11 @@ class AudioResource(Resource):
             TaskFailedError: it failed.
             TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
         """
-        body = self._transcription(file, file_id, provider, model, {"language": language, **config})
-        result: TranscriptionResponse = self._run(body, TranscriptionResponse, on_progress, fallbacks)
+        deadline, options = self._client.deadline(), {"language": language, **config}
+        body = self._transcription(file, file_id, provider, model, options, deadline=deadline)
+        result: TranscriptionResponse = self._run(
+            body, TranscriptionResponse, on_progress, fallbacks, deadline
+        )
         return result
 
     def transcribe_async(
@@ -81,8 +84,9 @@ class AudioResource(Resource):
             ValueError: not exactly one of `file` and `file_id` is given.
             InvalidRequestError: it is no recording, or of a type that the platform does not take.
         """
-        body = self._transcription(file, file_id, provider, model, {"language": language, **config})
-        return TaskHandle._begin(self, body, TranscriptionResponse, fallbacks)
+        deadline, options = self._client.deadline(), {"language": language, **config}
+        body = self._transcription(file, file_id, provider, model, options, deadline=deadline)
+        return TaskHandle._begin(self, body, TranscriptionResponse, fallbacks, deadline)
 
     def synthesize(
         self,
@@ -143,11 +147,13 @@ class AudioResource(Resource):
         provider: Optional[str],
         model: Optional[str],
         options: Any,
+        *,
+        deadline: float,
     ) -> Any:
         if (file is None) == (file_id is None):
             raise ValueError("give either `file` or `file_id`")
         if file is not None:
-            file_id = (FilesResource(self._source).upload(file)).file_id
+            file_id = (FilesResource(self._source)._upload(file, deadline=deadline)).file_id
         return _bodies.invoke_body(
             "speech_to_text", {"file_id": file_id}, provider=provider, model=model, config=options
         )

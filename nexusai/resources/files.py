@@ -43,8 +43,18 @@ class FilesResource(Resource):
             TypeError: it is nothing that can be uploaded, such as a file opened in text mode.
             InvalidRequestError: the platform does not take files of this type (415) or size (413).
         """
+        return self._upload(file, filename, content_type, on_progress)
+
+    def _upload(
+        self,
+        file: FileSource,
+        filename: Optional[str] = None,
+        content_type: Optional[str] = None,
+        on_progress: Optional[OnBytes] = None,
+        deadline: Optional[float] = None,
+    ) -> File:
         upload = Upload(source_of(file, filename), content_type, on_progress)
-        return self._client.upload("/files", upload, File)
+        return self._client.upload("/files", upload, File, deadline)
 
     def get(self, file_id: str) -> File:
         """What is known of a file.

@@ -23,6 +23,7 @@ from nexusai.models import (
     SearchResponse,
     SearchResult,
     Task,
+    TextResponse,
 )
 from nexusai.resources.files import FilesResource
 from nexusai.resources.tasks import TaskHandle
@@ -131,8 +132,9 @@ class KnowledgeBasesResource(Resource):
         on_progress: Optional[OnProgress] = None,
     ) -> DocumentTask:
         """Upload a file (see `files.upload`) and add it: see `add_document`."""
-        uploaded = FilesResource(self._source).upload(file, filename)
-        return self.add_document(kb_id, uploaded.file_id, wait=wait, on_progress=on_progress)
+        deadline = self._client.deadline()
+        uploaded = FilesResource(self._source)._upload(file, filename, deadline=deadline)
+        return self._add(kb_id, uploaded.file_id, deadline, wait=wait, on_progress=on_progress)
 
     def upload_documents(
         self,
@@ -175,11 +177,17 @@ class KnowledgeBasesResource(Resource):
             NotFoundError: there is no such knowledge base or file.
             TaskFailedError: the document cannot be read; only where it is waited for.
         """
+        deadline = self._client.deadline()
+        return self._add(kb_id, file_id, deadline, wait=wait, on_progress=on_progress)
+
+    def _add(
+        self, kb_id: str, file_id: str, deadline: float, *, wait: bool, on_progress: Optional[OnProgress]
+    ) -> DocumentTask:
         path = _bodies.path("knowledge-bases", kb_id, "documents")
-        task = self._client.fetch(Task, "POST", path, {"file_id": file_id})
+        task = self._client.fetch(Task, "POST", path, {"file_id": file_id}, deadline=deadline)
         handle = TaskHandle.of(task, self._client, DocumentOutput)
         if wait or on_progress is not None:
-            handle.wait(on_progress=on_progress)
+            handle._result(None, on_progress, deadline)
         return handle
 
     def list_documents(self, kb_id: str) -> Page[Document]:
@@ -212,13 +220,18 @@ class KnowledgeBasesResource(Resource):
         Raises:
             NotFoundError: there is no such knowledge base.
         """
+        limits = (top_k, similarity_threshold)
+        return self._found(query, knowledge_base_ids, limits, self._client.deadline())
+
+    def _found(self, query: str, kb_ids: Ids, limits: Tuple[int, float], deadline: float) -> SearchResponse:
         body = {
             "query": query,
-            "knowledge_base_ids": _ids(knowledge_base_ids),
-            "top_k": top_k,
-            "similarity_threshold": similarity_threshold,
+            "knowledge_base_ids": _ids(kb_ids),
+            "top_k": limits[0],
+            "similarity_threshold": limits[1],
         }
-        return self._client.fetch(SearchResponse, "POST", "/knowledge-bases/search", body)
+        path = "/knowledge-bases/search"
+        return self._client.fetch(SearchResponse, "POST", path, body, deadline=deadline)
 
     def ask(
         self,
@@ -243,7 +256,7 @@ class KnowledgeBasesResource(Resource):
             NotFoundError: there is no such knowledge base.
         """
         limits = (top_k, similarity_threshold)
-        options = {"provider": provider, "model": model, **_steady(config)}
+        options = {"provider": provider, "model": model, **config}
         telemetry = self._client.telemetry
         if telemetry is None:
             return self._asked(question, knowledge_base_ids, limits, options)
@@ -251,12 +264,13 @@ class KnowledgeBasesResource(Resource):
             return self._asked(question, knowledge_base_ids, limits, options)
 
     def _asked(self, question: str, kb_ids: Ids, limits: Tuple[int, float], options: JSONObject) -> Answer:
-        found = self.search(question, kb_ids, *limits)
+        deadline = self._client.deadline()  # of both calls together
+        found = self._found(question, kb_ids, limits, deadline)
         if not found.results:
             return Answer(text=_prompts.not_found(question), found=False)
-        messages = _prompts.question_messages(question, found.results)
-        text = TextResource(self._source)
-        response = text.generate(messages=messages, **options)
+        fallbacks = options.pop("fallbacks", None)
+        body = _question_body(question, found.results, options)
+        response = self._run(body, TextResponse, fallbacks=fallbacks, deadline=deadline)
         answer = Answer(text=response.text, sources=found.results, usage=response.usage)
         answer._request_id = response.request_id
         return answer
@@ -277,12 +291,13 @@ class KnowledgeBasesResource(Resource):
         Raises:
             NotFoundError: there is no such knowledge base.
         """
-        found = self.search(question, knowledge_base_ids, top_k, similarity_threshold)
+        deadline = self._client.deadline()  # of the search and the stream together
+        found = self._found(question, knowledge_base_ids, (top_k, similarity_threshold), deadline)
         if not found.results:
             return AnswerStream(question, [], None)
-        messages = _prompts.question_messages(question, found.results)
-        text = TextResource(self._source)
-        stream = text.stream(messages=messages, provider=provider, model=model, **_steady(config))
+        fallbacks, options = config.pop("fallbacks", None), {"provider": provider, "model": model, **config}
+        body = _question_body(question, found.results, options, stream=True)
+        stream = TextResource(self._source)._streamed(body, fallbacks, deadline)
         return AnswerStream(question, found.results, stream)
 
 
@@ -290,9 +305,14 @@ def _ids(given: Ids) -> Any:
     return [given] if isinstance(given, str) else [*given]
 
 
-def _steady(config: Any) -> Any:
-    """Options under which a model keeps to what it was given."""
-    return {"temperature": 0.0, **config}
+def _question_body(
+    question: str, found: Sequence[SearchResult], options: JSONObject, *, stream: bool = False
+) -> JSONObject:
+    """Asks a model, which is to keep to what was found."""
+    messages = _prompts.question_messages(question, found)
+    provider, model = options.pop("provider"), options.pop("model")
+    steady = {"temperature": 0.0, **options}
+    return _bodies.text_body(None, messages, provider, model, steady, stream=stream)
 
 
 _default = KnowledgeBasesResource(default_internal_client)

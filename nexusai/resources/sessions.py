@@ -65,9 +65,10 @@ class Session(Bound, SessionModel):
         client = self._alive()
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
-        answer = client.send("POST", self._path("invoke"), body, headers=headers)
+        deadline = client.deadline()
+        answer = client.send("POST", self._path("invoke"), body, headers=headers, deadline=deadline)
         if answer.status == 202:
-            return self._later(_responses.read_model(answer, Task))
+            return self._later(_responses.read_model(answer, Task), deadline)
         return _responses.read_model(answer, SessionResponse)
 
     def stream(self, prompt: str, **config: Any) -> TextStream:
@@ -99,10 +100,11 @@ class Session(Bound, SessionModel):
         self._alive().send("DELETE", self._path())
         self.is_active = False
 
-    def _later(self, task: Task) -> SessionResponse:
+    def _later(self, task: Task, deadline: float) -> SessionResponse:
         """The answer of an invoke that the platform goes on with as a task."""
         if not task.has_ended:
-            task = TaskPoller(self._alive(), known=True).wait(task.task_id)
+            poller = TaskPoller(self._alive(), deadline=deadline, known=True)
+            task = poller.wait(task.task_id)
         output: TextResponse = _responses.read_output(task, TextResponse)
         answer = SessionResponse(
             session_id=self.session_id,

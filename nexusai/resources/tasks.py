@@ -10,7 +10,7 @@ from pydantic import PrivateAttr
 
 from nexusai import error as errors
 from nexusai._internal import _bodies, _responses
-from nexusai._internal._choices import Choices
+from nexusai._internal._choices import Choices, Limits
 from nexusai._internal._client import InternalClient
 from nexusai._internal._default import default_internal_client
 from nexusai._internal._media import Bound, bound
@@ -50,15 +50,18 @@ class TaskHandle(Bound, Task, Generic[T]):
         body: JSONObject,
         output_model: Type[Any],
         fallbacks: Optional[Fallbacks],
+        deadline: Optional[float] = None,
     ) -> TaskHandle[Any]:
         """A handle on a new task, which goes on with the next of its `fallbacks` where it fails."""
         client = resource._client
         if not fallbacks:
-            return cls.of(resource._submit(body), client, output_model)
+            limits = None if deadline is None else Limits(deadline)
+            return cls.of(resource._submit(body, limits), client, output_model)
         from nexusai._internal._fallbacks import first_answer
 
         choices = Choices(body, fallbacks)
-        handle = cls.of(first_answer(client, choices, resource._submit), client, output_model)
+        task = first_answer(client, choices, resource._submit, deadline)
+        handle = cls.of(task, client, output_model)
         handle._choices = choices
         return handle
 
@@ -96,9 +99,11 @@ class TaskHandle(Bound, Task, Generic[T]):
             self._turn_to(first_answer(client, choices, submit, until))
             left = max(0.0, until - client.clock.monotonic())
 
-    def _result(self, timeout: Optional[float], on_progress: Optional[OnProgress]) -> T:
+    def _result(
+        self, timeout: Optional[float], on_progress: Optional[OnProgress], deadline: Optional[float] = None
+    ) -> T:
         if not self.has_ended:
-            poller = TaskPoller(self._source(), poll_timeout=timeout, known=True)
+            poller = TaskPoller(self._source(), poll_timeout=timeout, deadline=deadline, known=True)
             self._take_over(poller.wait(self.task_id, on_progress))
         model = self._output_model or _bound_output(self.task_type)
         result: T = bound(_responses.read_output(self, model), self._source())

@@ -15,7 +15,7 @@ from nexusai._internal._streaming import TextStream
 from nexusai.error import InvalidResponseError
 from nexusai.models import TextResponse
 from nexusai.resources.tasks import TaskHandle
-from nexusai.types import Fallbacks, Messages
+from nexusai.types import Fallbacks, JSONObject, Messages
 
 
 class TextResource(Resource):
@@ -108,7 +108,14 @@ class TextResource(Resource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options, stream=True)
+        return self._streamed(body, fallbacks)
+
+    def _streamed(
+        self, body: JSONObject, fallbacks: Optional[Fallbacks], deadline: Optional[float] = None
+    ) -> TextStream:
         call = self._client.stream_call("POST", "/invoke", body)
+        if deadline is not None:
+            call = call._replace(deadline=deadline)
         if not fallbacks:
             return TextStream(self._client, call)
         from nexusai._internal._choices import Choices
@@ -150,14 +157,20 @@ class TextResource(Resource):
         form = _prompts.json_format(adapter, getattr(schema, "__name__", "answer"))
         _bodies.text_body(prompt, messages, provider, model, {})  # exactly one of the two
         turns = _prompts.json_messages(prompt, messages, form)
-        config = {"response_format": form, "fallbacks": fallbacks, **config}
-        options = _options(temperature, max_tokens, config)
-        answer = self.generate(None, provider, model, messages=turns, **options)
+        options = _options(temperature, max_tokens, {"response_format": form, **config})
+        deadline = self._client.deadline()  # of both answers together
+
+        def ask(turns: Messages) -> TextResponse:
+            body = _bodies.text_body(None, turns, provider, model, options)
+            response: TextResponse = self._run(body, TextResponse, fallbacks=fallbacks, deadline=deadline)
+            return response
+
+        answer = ask(turns)
         try:
             return adapter.validate_json(_prompts.unfenced(answer.text))
         except ValidationError as error:
             turns = _prompts.repair_messages(turns, answer.text, _prompts.problems_of(error))
-        answer = self.generate(None, provider, model, messages=turns, **options)
+        answer = ask(turns)
         try:
             return adapter.validate_json(_prompts.unfenced(answer.text))
         except ValidationError as error:

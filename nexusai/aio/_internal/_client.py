@@ -282,7 +282,9 @@ class AsyncInternalClient:
         with self.telemetry.operation(method, path, json):
             return (await self.open(call)).answer
 
-    async def upload(self, path: str, upload: AsyncUpload, model: Type[R]) -> R:
+    async def upload(
+        self, path: str, upload: AsyncUpload, model: Type[R], deadline: Optional[float] = None
+    ) -> R:
         """Send a form, as it is read, to an endpoint that answers with a `model`.
 
         `timeout` bounds each silence, not the whole: how long an upload takes depends on its size.
@@ -291,7 +293,8 @@ class AsyncInternalClient:
         lines = dict(call.headers)
         if upload.content_length is not None:
             lines[b"content-length"] = str(upload.content_length).encode("ascii")
-        call = call._replace(headers=list(lines.items()), body=upload)
+        until = call.deadline if deadline is None else deadline
+        call = call._replace(headers=list(lines.items()), body=upload, deadline=until)
         if self.telemetry is None:
             return _responses.read_model((await self.open(call)).answer, model)
         with self.telemetry.operation("POST", path):

@@ -39,13 +39,17 @@ class AsyncResource:
         output: Optional[Type[Any]] = None,
         on_progress: Optional[OnProgress] = None,
         fallbacks: Optional[Fallbacks] = None,
+        deadline: Optional[float] = None,
     ) -> Any:
-        """Invoke, wait for the end however the platform answers, and return the result."""
+        """Invoke, wait for the end however the platform answers, and return the result.
+
+        `deadline` is that of a larger call, which this one is a part of.
+        """
 
         async def ask(body: JSONObject, limits: Optional[Limits] = None) -> Any:
             return _responses.read_output(await self._finished(body, on_progress, limits), output)
 
-        return await self._in_turn(ask, body, fallbacks)
+        return await self._in_turn(ask, body, fallbacks, deadline)
 
     async def _completed(self, body: JSONObject, fallbacks: Optional[Fallbacks] = None) -> Task:
         """Invoke, and return the task once it has completed."""
@@ -58,13 +62,15 @@ class AsyncResource:
         task: Task = await self._in_turn(ask, body, fallbacks)
         return task
 
-    async def _in_turn(self, ask: Any, body: JSONObject, fallbacks: Optional[Fallbacks]) -> Any:
+    async def _in_turn(
+        self, ask: Any, body: JSONObject, fallbacks: Optional[Fallbacks], deadline: Optional[float] = None
+    ) -> Any:
         if not fallbacks:
-            return await ask(body)
+            return await ask(body, None if deadline is None else Limits(deadline))
         from nexusai._internal._choices import Choices
         from nexusai.aio._internal._fallbacks import async_first_answer
 
-        return await async_first_answer(self._client, Choices(body, fallbacks), ask)
+        return await async_first_answer(self._client, Choices(body, fallbacks), ask, deadline)
 
     async def _finished(
         self, body: JSONObject, on_progress: Optional[OnProgress] = None, limits: Optional[Limits] = None

@@ -58,8 +58,11 @@ class AsyncAudioResource(AsyncResource):
             TaskFailedError: it failed.
             TaskTimeoutError: it did not end within `poll_timeout`; it goes on as `.task_id`.
         """
-        body = await self._transcription(file, file_id, provider, model, {"language": language, **config})
-        result: TranscriptionResponse = await self._run(body, TranscriptionResponse, on_progress, fallbacks)
+        deadline, options = self._client.deadline(), {"language": language, **config}
+        body = await self._transcription(file, file_id, provider, model, options, deadline=deadline)
+        result: TranscriptionResponse = await self._run(
+            body, TranscriptionResponse, on_progress, fallbacks, deadline
+        )
         return result
 
     async def transcribe_async(
@@ -79,8 +82,9 @@ class AsyncAudioResource(AsyncResource):
             ValueError: not exactly one of `file` and `file_id` is given.
             InvalidRequestError: it is no recording, or of a type that the platform does not take.
         """
-        body = await self._transcription(file, file_id, provider, model, {"language": language, **config})
-        return await AsyncTaskHandle._begin(self, body, TranscriptionResponse, fallbacks)
+        deadline, options = self._client.deadline(), {"language": language, **config}
+        body = await self._transcription(file, file_id, provider, model, options, deadline=deadline)
+        return await AsyncTaskHandle._begin(self, body, TranscriptionResponse, fallbacks, deadline)
 
     async def synthesize(
         self,
@@ -141,11 +145,13 @@ class AsyncAudioResource(AsyncResource):
         provider: Optional[str],
         model: Optional[str],
         options: Any,
+        *,
+        deadline: float,
     ) -> Any:
         if (file is None) == (file_id is None):
             raise ValueError("give either `file` or `file_id`")
         if file is not None:
-            file_id = (await AsyncFilesResource(self._source).upload(file)).file_id
+            file_id = (await AsyncFilesResource(self._source)._upload(file, deadline=deadline)).file_id
         return _bodies.invoke_body(
             "speech_to_text", {"file_id": file_id}, provider=provider, model=model, config=options
         )

@@ -41,8 +41,18 @@ class AsyncFilesResource(AsyncResource):
             TypeError: it is nothing that can be uploaded, such as a file opened in text mode.
             InvalidRequestError: the platform does not take files of this type (415) or size (413).
         """
+        return await self._upload(file, filename, content_type, on_progress)
+
+    async def _upload(
+        self,
+        file: FileSource,
+        filename: Optional[str] = None,
+        content_type: Optional[str] = None,
+        on_progress: Optional[OnBytes] = None,
+        deadline: Optional[float] = None,
+    ) -> File:
         upload = AsyncUpload(source_of(file, filename), content_type, on_progress)
-        return await self._client.upload("/files", upload, File)
+        return await self._client.upload("/files", upload, File, deadline)
 
     async def get(self, file_id: str) -> File:
         """What is known of a file.

@@ -24,6 +24,7 @@ from nexusai.models import (
     SearchResponse,
     SearchResult,
     Task,
+    TextResponse,
 )
 from nexusai.types import JSONObject
 
@@ -129,8 +130,9 @@ class AsyncKnowledgeBasesResource(AsyncResource):
         on_progress: Optional[OnProgress] = None,
     ) -> DocumentTask:
         """Upload a file (see `files.upload`) and add it: see `add_document`."""
-        uploaded = await AsyncFilesResource(self._source).upload(file, filename)
-        return await self.add_document(kb_id, uploaded.file_id, wait=wait, on_progress=on_progress)
+        deadline = self._client.deadline()
+        uploaded = await AsyncFilesResource(self._source)._upload(file, filename, deadline=deadline)
+        return await self._add(kb_id, uploaded.file_id, deadline, wait=wait, on_progress=on_progress)
 
     async def upload_documents(
         self,
@@ -173,11 +175,17 @@ class AsyncKnowledgeBasesResource(AsyncResource):
             NotFoundError: there is no such knowledge base or file.
             TaskFailedError: the document cannot be read; only where it is waited for.
         """
+        deadline = self._client.deadline()
+        return await self._add(kb_id, file_id, deadline, wait=wait, on_progress=on_progress)
+
+    async def _add(
+        self, kb_id: str, file_id: str, deadline: float, *, wait: bool, on_progress: Optional[OnProgress]
+    ) -> DocumentTask:
         path = _bodies.path("knowledge-bases", kb_id, "documents")
-        task = await self._client.fetch(Task, "POST", path, {"file_id": file_id})
+        task = await self._client.fetch(Task, "POST", path, {"file_id": file_id}, deadline=deadline)
         handle = AsyncTaskHandle.of(task, self._client, DocumentOutput)
         if wait or on_progress is not None:
-            await handle.wait(on_progress=on_progress)
+            await handle._result(None, on_progress, deadline)
         return handle
 
     async def list_documents(self, kb_id: str) -> Page[Document]:
@@ -210,13 +218,20 @@ class AsyncKnowledgeBasesResource(AsyncResource):
         Raises:
             NotFoundError: there is no such knowledge base.
         """
+        limits = (top_k, similarity_threshold)
+        return await self._found(query, knowledge_base_ids, limits, self._client.deadline())
+
+    async def _found(
+        self, query: str, kb_ids: Ids, limits: Tuple[int, float], deadline: float
+    ) -> SearchResponse:
         body = {
             "query": query,
-            "knowledge_base_ids": _ids(knowledge_base_ids),
-            "top_k": top_k,
-            "similarity_threshold": similarity_threshold,
+            "knowledge_base_ids": _ids(kb_ids),
+            "top_k": limits[0],
+            "similarity_threshold": limits[1],
         }
-        return await self._client.fetch(SearchResponse, "POST", "/knowledge-bases/search", body)
+        path = "/knowledge-bases/search"
+        return await self._client.fetch(SearchResponse, "POST", path, body, deadline=deadline)
 
     async def ask(
         self,
@@ -241,7 +256,7 @@ class AsyncKnowledgeBasesResource(AsyncResource):
             NotFoundError: there is no such knowledge base.
         """
         limits = (top_k, similarity_threshold)
-        options = {"provider": provider, "model": model, **_steady(config)}
+        options = {"provider": provider, "model": model, **config}
         telemetry = self._client.telemetry
         if telemetry is None:
             return await self._asked(question, knowledge_base_ids, limits, options)
@@ -251,12 +266,13 @@ class AsyncKnowledgeBasesResource(AsyncResource):
     async def _asked(
         self, question: str, kb_ids: Ids, limits: Tuple[int, float], options: JSONObject
     ) -> Answer:
-        found = await self.search(question, kb_ids, *limits)
+        deadline = self._client.deadline()  # of both calls together
+        found = await self._found(question, kb_ids, limits, deadline)
         if not found.results:
             return Answer(text=_prompts.not_found(question), found=False)
-        messages = _prompts.question_messages(question, found.results)
-        text = AsyncTextResource(self._source)
-        response = await text.generate(messages=messages, **options)
+        fallbacks = options.pop("fallbacks", None)
+        body = _question_body(question, found.results, options)
+        response = await self._run(body, TextResponse, fallbacks=fallbacks, deadline=deadline)
         answer = Answer(text=response.text, sources=found.results, usage=response.usage)
         answer._request_id = response.request_id
         return answer
@@ -277,12 +293,13 @@ class AsyncKnowledgeBasesResource(AsyncResource):
         Raises:
             NotFoundError: there is no such knowledge base.
         """
-        found = await self.search(question, knowledge_base_ids, top_k, similarity_threshold)
+        deadline = self._client.deadline()  # of the search and the stream together
+        found = await self._found(question, knowledge_base_ids, (top_k, similarity_threshold), deadline)
         if not found.results:
             return AsyncAnswerStream(question, [], None)
-        messages = _prompts.question_messages(question, found.results)
-        text = AsyncTextResource(self._source)
-        stream = text.stream(messages=messages, provider=provider, model=model, **_steady(config))
+        fallbacks, options = config.pop("fallbacks", None), {"provider": provider, "model": model, **config}
+        body = _question_body(question, found.results, options, stream=True)
+        stream = AsyncTextResource(self._source)._streamed(body, fallbacks, deadline)
         return AsyncAnswerStream(question, found.results, stream)
 
 
@@ -290,9 +307,14 @@ def _ids(given: Ids) -> Any:
     return [given] if isinstance(given, str) else [*given]
 
 
-def _steady(config: Any) -> Any:
-    """Options under which a model keeps to what it was given."""
-    return {"temperature": 0.0, **config}
+def _question_body(
+    question: str, found: Sequence[SearchResult], options: JSONObject, *, stream: bool = False
+) -> JSONObject:
+    """Asks a model, which is to keep to what was found."""
+    messages = _prompts.question_messages(question, found)
+    provider, model = options.pop("provider"), options.pop("model")
+    steady = {"temperature": 0.0, **options}
+    return _bodies.text_body(None, messages, provider, model, steady, stream=stream)
 
 
 _default = AsyncKnowledgeBasesResource(default_internal_client)

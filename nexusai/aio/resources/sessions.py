@@ -63,9 +63,10 @@ class AsyncSession(AsyncBound, SessionModel):
         client = self._alive()
         seconds = _bodies.server_wait(client.timeout)
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
-        answer = await client.send("POST", self._path("invoke"), body, headers=headers)
+        deadline = client.deadline()
+        answer = await client.send("POST", self._path("invoke"), body, headers=headers, deadline=deadline)
         if answer.status == 202:
-            return await self._later(_responses.read_model(answer, Task))
+            return await self._later(_responses.read_model(answer, Task), deadline)
         return _responses.read_model(answer, SessionResponse)
 
     def stream(self, prompt: str, **config: Any) -> AsyncTextStream:
@@ -97,10 +98,11 @@ class AsyncSession(AsyncBound, SessionModel):
         await self._alive().send("DELETE", self._path())
         self.is_active = False
 
-    async def _later(self, task: Task) -> SessionResponse:
+    async def _later(self, task: Task, deadline: float) -> SessionResponse:
         """The answer of an invoke that the platform goes on with as a task."""
         if not task.has_ended:
-            task = await AsyncTaskPoller(self._alive(), known=True).wait(task.task_id)
+            poller = AsyncTaskPoller(self._alive(), deadline=deadline, known=True)
+            task = await poller.wait(task.task_id)
         output: TextResponse = _responses.read_output(task, TextResponse)
         answer = SessionResponse(
             session_id=self.session_id,

@@ -8,7 +8,7 @@ from pydantic import PrivateAttr
 
 from nexusai import error as errors
 from nexusai._internal import _bodies, _responses
-from nexusai._internal._choices import Choices
+from nexusai._internal._choices import Choices, Limits
 from nexusai.aio._internal._client import AsyncInternalClient
 from nexusai.aio._internal._default import default_internal_client
 from nexusai.aio._internal._media import AsyncBound, bound
@@ -48,15 +48,18 @@ class AsyncTaskHandle(AsyncBound, Task, Generic[T]):
         body: JSONObject,
         output_model: Type[Any],
         fallbacks: Optional[Fallbacks],
+        deadline: Optional[float] = None,
     ) -> AsyncTaskHandle[Any]:
         """A handle on a new task, which goes on with the next of its `fallbacks` where it fails."""
         client = resource._client
         if not fallbacks:
-            return cls.of(await resource._submit(body), client, output_model)
+            limits = None if deadline is None else Limits(deadline)
+            return cls.of(await resource._submit(body, limits), client, output_model)
         from nexusai.aio._internal._fallbacks import async_first_answer
 
         choices = Choices(body, fallbacks)
-        handle = cls.of(await async_first_answer(client, choices, resource._submit), client, output_model)
+        task = await async_first_answer(client, choices, resource._submit, deadline)
+        handle = cls.of(task, client, output_model)
         handle._choices = choices
         return handle
 
@@ -94,9 +97,11 @@ class AsyncTaskHandle(AsyncBound, Task, Generic[T]):
             self._turn_to(await async_first_answer(client, choices, submit, until))
             left = max(0.0, until - client.clock.monotonic())
 
-    async def _result(self, timeout: Optional[float], on_progress: Optional[OnProgress]) -> T:
+    async def _result(
+        self, timeout: Optional[float], on_progress: Optional[OnProgress], deadline: Optional[float] = None
+    ) -> T:
         if not self.has_ended:
-            poller = AsyncTaskPoller(self._source(), poll_timeout=timeout, known=True)
+            poller = AsyncTaskPoller(self._source(), poll_timeout=timeout, deadline=deadline, known=True)
             self._take_over(await poller.wait(self.task_id, on_progress))
         model = self._output_model or _bound_output(self.task_type)
         result: T = bound(_responses.read_output(self, model), self._source())

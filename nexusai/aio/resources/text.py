@@ -13,7 +13,7 @@ from nexusai.aio._internal._streaming import AsyncTextStream
 from nexusai.aio.resources.tasks import AsyncTaskHandle
 from nexusai.error import InvalidResponseError
 from nexusai.models import TextResponse
-from nexusai.types import Fallbacks, Messages
+from nexusai.types import Fallbacks, JSONObject, Messages
 
 
 class AsyncTextResource(AsyncResource):
@@ -106,7 +106,14 @@ class AsyncTextResource(AsyncResource):
         """
         options = _options(temperature, max_tokens, config)
         body = _bodies.text_body(prompt, messages, provider, model, options, stream=True)
+        return self._streamed(body, fallbacks)
+
+    def _streamed(
+        self, body: JSONObject, fallbacks: Optional[Fallbacks], deadline: Optional[float] = None
+    ) -> AsyncTextStream:
         call = self._client.stream_call("POST", "/invoke", body)
+        if deadline is not None:
+            call = call._replace(deadline=deadline)
         if not fallbacks:
             return AsyncTextStream(self._client, call)
         from nexusai._internal._choices import Choices
@@ -148,14 +155,22 @@ class AsyncTextResource(AsyncResource):
         form = _prompts.json_format(adapter, getattr(schema, "__name__", "answer"))
         _bodies.text_body(prompt, messages, provider, model, {})  # exactly one of the two
         turns = _prompts.json_messages(prompt, messages, form)
-        config = {"response_format": form, "fallbacks": fallbacks, **config}
-        options = _options(temperature, max_tokens, config)
-        answer = await self.generate(None, provider, model, messages=turns, **options)
+        options = _options(temperature, max_tokens, {"response_format": form, **config})
+        deadline = self._client.deadline()  # of both answers together
+
+        async def ask(turns: Messages) -> TextResponse:
+            body = _bodies.text_body(None, turns, provider, model, options)
+            response: TextResponse = await self._run(
+                body, TextResponse, fallbacks=fallbacks, deadline=deadline
+            )
+            return response
+
+        answer = await ask(turns)
         try:
             return adapter.validate_json(_prompts.unfenced(answer.text))
         except ValidationError as error:
             turns = _prompts.repair_messages(turns, answer.text, _prompts.problems_of(error))
-        answer = await self.generate(None, provider, model, messages=turns, **options)
+        answer = await ask(turns)
         try:
             return adapter.validate_json(_prompts.unfenced(answer.text))
         except ValidationError as error:

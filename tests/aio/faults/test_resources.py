@@ -9,10 +9,13 @@ from typing import Any, Dict, Iterator, List
 
 import pydantic
 import pytest
-from faults.server import DONE, FaultServer, completed, delta, event, reply, stream
+from conftest import KEY
+from faults.server import DONE, Act, Connection, FaultServer, completed, delta, event, reply, stream
 
 import nexusai
 from nexusai import error as errors
+from nexusai.aio.resources.sessions import AsyncSession
+from nexusai.models import SessionModel
 
 pytestmark = pytest.mark.anyio
 
@@ -347,3 +350,55 @@ async def test_what_the_caller_s_own_texts_raise_comes_out_as_it_is(
     faults.chooses = lambda _: reply(200, {"data": [{"embedding": [1.0], "index": 0}]})
     with pytest.raises(KeyError, match="no more"):
         await async_client.embeddings.create_batch(texts(), batch_size=1)
+
+
+def _late(act: Act) -> Act:
+    """The act, after 0.2 s."""
+
+    def played(connection: Connection) -> None:
+        connection.pause(0.2)
+        act(connection)
+
+    return played
+
+
+async def _said(client: nexusai.AsyncNexusAIClient) -> None:
+    session = AsyncSession.of(SessionModel(**SESSION), client._internal_client)
+    await session.invoke("hi")
+
+
+async def _asked_as_a_stream(client: nexusai.AsyncNexusAIClient) -> None:
+    stream = await client.knowledge_bases.ask_stream("?", "kb_1")
+    assert [text async for text in stream]
+
+
+_FILE = reply(201, {"file_id": "f"})
+_QUEUED = reply(202, {"task_id": "t", "status": "queued"})
+_FOUND = reply(200, {"query": "q", "results": [HIT]})
+
+
+@pytest.mark.parametrize(
+    ("call", "acts"),
+    [
+        (_said, [_QUEUED, reply(200, completed())]),
+        (lambda c: c.text.parse("a point", Point), [reply(200, completed("?")), reply(200, completed("{}"))]),
+        (lambda c: c.knowledge_bases.ask("?", "kb_1"), [_FOUND, reply(200, completed())]),
+        (_asked_as_a_stream, [_FOUND, stream(delta("a"), DONE)]),
+        (lambda c: c.audio.transcribe(b"sound"), [_FILE, reply(200, completed())]),
+        (lambda c: c.audio.transcribe_async(b"sound"), [_FILE, _QUEUED]),
+        (lambda c: c.knowledge_bases.upload_document("kb_1", b"text"), [_FILE, _QUEUED]),
+        (
+            lambda c: c.knowledge_bases.add_document("kb_1", "f", wait=True),
+            [_QUEUED, reply(200, completed())],
+        ),
+    ],
+)
+async def test_the_total_timeout_bounds_all_that_a_call_asks_for(
+    faults: FaultServer, call: Any, acts: List[Act]
+) -> None:
+    """Each request alone would come in time; both together do not."""
+    faults.plays(*map(_late, acts))
+    client = nexusai.AsyncNexusAIClient(KEY, faults.base_url, total_timeout=0.3, max_retries=0)
+    with pytest.raises((errors.APITimeoutError, errors.TaskTimeoutError), match="`total_timeout`"):
+        await call(client)
+    await client.aclose()
