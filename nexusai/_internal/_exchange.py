@@ -225,7 +225,7 @@ class Exchange:
         total = self._call.clock.monotonic() >= self._call.deadline
         limit = self._call.total_timeout if total else self._call.timeout
         name = "total_timeout" if total else "timeout"
-        shown = f"{limit:g} s (`{name}`)"
+        shown = f"{limit:g} s (`{name}`)" if limit is not None else "the time that was left for it"
         if not error.sent and not total and self._call.timeout > CONNECT_TIMEOUT:
             shown = f"{CONNECT_TIMEOUT:g} s (the limit for connecting)"
         return errors.APITimeoutError(

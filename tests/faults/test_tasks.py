@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from faults.server import FaultServer, completed, drop, reply, reset
+from faults.server import FaultServer, completed, drop, hang, reply, reset, trickle
 
 import nexusai
 from nexusai import error as errors
@@ -107,6 +107,29 @@ def test_patience_ends(faults: FaultServer, client: nexusai.NexusAIClient) -> No
     with pytest.raises(errors.TaskTimeoutError, match="still running after 0.3 s") as caught:
         client.with_options(poll_timeout=0.3).text.generate("hi")
     assert caught.value.task_id == "task_1"
+
+
+@pytest.mark.parametrize("trouble", [hang(), trickle(b"HTTP/1.1 200 OK\r\n" + b"x" * 999, 0.1)])
+def test_patience_ends_with_a_silent_server_too(
+    faults: FaultServer, client: nexusai.NexusAIClient, trouble: Any
+) -> None:
+    """However long an attempt may take, and however often it may be repeated."""
+    faults.plays(*[trouble] * 3)
+    with pytest.raises(errors.TaskTimeoutError, match="after 0.1 s .`poll_timeout`") as caught:
+        client.tasks.wait("task_1", timeout=0.1)
+    assert caught.value.task_id == "task_1"
+    assert len(faults.requests) == 1
+
+
+def test_a_handle_s_fallback_has_the_time_that_is_left(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """It is begun within the wait, or not at all."""
+    failed = {"task_id": "t", "status": "failed", "error": {"code": "SERVICE_UNAVAILABLE", "message": "down"}}
+    faults.plays(QUEUED, reply(200, failed), hang())
+    handle = client.text.generate_async("hi", fallbacks=[{"model": "b"}])
+    with pytest.raises(errors.APITimeoutError, match="the time that was left"):
+        handle.wait(timeout=0.5)
 
 
 def test_a_look_that_fails_is_repeated(faults: FaultServer, client: nexusai.NexusAIClient) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 OnProgress = Callable[[Task], Any]
 
 _FIRST_PAUSE = 0.1
+_LAST_LOOK = 2.0
+"""Seconds after the longest wait, in which the last look at a task must have come back."""
 _PATIENCE = 0.14
 """Of the time that has passed: the end of a task is seen within 15 % of its length, with the way there."""
 """Between two looks at a task passes this share of its age: the end is seen at most so much late."""
@@ -108,17 +110,17 @@ class AsyncTaskPoller:
                 return seen
             except errors.APIError as error:
                 missed += 1
-                pause = self._second_chance(error, missed)
+                pause = self._second_chance(error, missed, deadline)
                 if pause is not None:
                     await self._client.clock.async_sleep(pause)
                     continue
-                clock = self._client.clock
-                if isinstance(error, errors.APITimeoutError) and clock.monotonic() >= self._total:
+                late = self._client.clock.monotonic() >= deadline
+                if late and isinstance(error, errors.APITimeoutError):
                     raise self._too_late(task_id, "not known to have ended", error.request_id) from error
                 error.task_id = task_id
                 raise
 
-    def _second_chance(self, error: errors.APIError, missed: int) -> Optional[float]:
+    def _second_chance(self, error: errors.APIError, missed: int, deadline: float) -> Optional[float]:
         """Seconds until a task that is not found is looked for again.
 
         Not all servers of a platform need know at once of what one of them has begun.
@@ -127,7 +129,7 @@ class AsyncTaskPoller:
         if not expected or missed > self._client.max_retries:
             return None
         pause = _retry.pause(missed, None)
-        return pause if pause and self._client.clock.monotonic() + pause < self._total else None
+        return pause if pause and self._client.clock.monotonic() + pause < deadline else None
 
     async def _look(self, task_id: str, deadline: float, *, watched: bool) -> Tuple[Task, Answer, bool]:
         """Ask once; a platform that can holds the answer until the task ends.
@@ -142,7 +144,8 @@ class AsyncTaskPoller:
         headers = {"Prefer": f"wait={seconds}"} if seconds else None
         asked = self._client.clock.monotonic()
         path = _bodies.path("tasks", task_id)
-        answer = await client.send("GET", path, headers=headers, deadline=self._total)
+        until = min(self._total, deadline + _LAST_LOOK)
+        answer = await client.send("GET", path, headers=headers, deadline=until, retry_until=deadline)
         if seconds:
             client.long_polls = "preference-applied" in answer.headers
         held = bool(seconds and client.long_polls and self._client.clock.monotonic() - asked > seconds / 2)
