@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import linecache
 import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Optional
 
 import httpx
 import pytest
@@ -19,6 +21,7 @@ from faults.server import DONE, Act, FaultServer, Seen, completed, delta, drop, 
 import nexusai
 from nexusai import error as errors
 from nexusai._internal._pool import Pool
+from nexusai.aio._internal._pool import AsyncPools
 
 
 class _Stubborn(httpx.BaseTransport):
@@ -177,6 +180,35 @@ def test_a_finalizer_may_give_back_what_its_own_thread_is_taking() -> None:
     with pool._lock:
         pool.give(1, transport, reusable=True)
     assert pool.take(2, time.monotonic() + 5) is transport
+
+
+class _Met(asyncio.SelectorEventLoop):
+    """A loop that is asked whether it is closed by several threads at once, if that can be."""
+
+    met: Optional[threading.Barrier] = None
+
+    def is_closed(self) -> bool:
+        if self.met is not None:
+            with suppress(threading.BrokenBarrierError):
+                self.met.wait(0.5)
+        return super().is_closed()
+
+
+def test_threads_with_loops_of_their_own_share_a_client() -> None:
+    """Each of them may find the same closed loop, and forget its connections."""
+    pools = AsyncPools(_Stubborn, 1)  # type: ignore[arg-type]
+
+    async def current() -> Any:
+        return pools.current()
+
+    old = _Met()
+    old.run_until_complete(current())
+    old.close()
+    old.met = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: asyncio.run(current()), range(2))
+    assert first is not second
+    old.met = None
 
 
 def test_a_full_pool_is_not_asked_again(faults: FaultServer) -> None:

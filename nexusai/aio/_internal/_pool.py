@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import weakref
 from collections import deque
@@ -141,7 +142,7 @@ class AsyncPools:
         self._open = open_transport
         self._size = size
         self._pools: weakref.WeakKeyDictionary[Any, AsyncPool] = weakref.WeakKeyDictionary()
-        self._lock = AsyncLock()
+        self._lock = threading.RLock()  # in both colours: each thread may have a loop of its own
         renewed_in_children(self)
 
     def current(self) -> AsyncPool:
@@ -151,7 +152,8 @@ class AsyncPools:
         if pool is not None:
             return pool
         with self._lock:
-            for other in list(self._pools):
+            for reference in self._pools.keyrefs():
+                other = reference()
                 if getattr(other, "is_closed", bool)():  # a loop that its own connections keep alive
                     self._pools.pop(other).abandon()
             return self._pools.setdefault(here, AsyncPool(self._open, self._size))
@@ -165,7 +167,7 @@ class AsyncPools:
 
     def _renew(self) -> None:
         """This is a forked child."""
-        self._lock = AsyncLock()
+        self._lock = threading.RLock()
         pools, self._pools = list(self._pools.values()), weakref.WeakKeyDictionary()
         for pool in pools:
             pool.abandon()
