@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, Type, Union
+from typing import Any, Callable, Iterator, Optional, Type, Union
 
 from nexusai._internal import _bodies, _responses
 from nexusai._internal._choices import Limits
@@ -34,6 +34,27 @@ class Resource:
     def _poller(self, timeout: Optional[float] = None, deadline: Optional[float] = None) -> TaskPoller:
         known = deadline is not None  # it is the task of a call that was made just now
         return TaskPoller(self._client, poll_timeout=timeout, deadline=deadline, known=known)
+
+    def _all(self, listed: Callable[[int], Any], per_page: int) -> Iterator[Any]:
+        """What is on all pages; `listed(number)` asks for one.
+
+        By what each page tells, as servers differ: some tell no total, some give fewer at once than they are
+        asked for, and some know no pages and give everything each time.
+        """
+        before: Any = None
+        number, taken = 1, 0
+        while True:
+            page = listed(number)
+            if not page or page == before:
+                return
+            for item in page:
+                yield item
+            taken += len(page)
+            ended = taken >= page.total if isinstance(page.total, int) else len(page) != per_page
+            if ended:
+                return
+            before = page
+            number += 1
 
     def _run(
         self,

@@ -71,14 +71,8 @@ class FilesResource(Resource):
 
     def iter(self, per_page: int = 100) -> Iterator[File]:
         """All files, the newest first, page by page."""
-        number = 1
-        while True:
-            page = self.list(number, per_page)
-            for file in page:
-                yield file
-            if len(page) < per_page:
-                return
-            number += 1
+        for file in self._all(lambda number: self.list(number, per_page), per_page):
+            yield file
 
     def delete(self, file_id: str) -> Deletion:
         """Delete a file.

@@ -171,14 +171,8 @@ class SessionsResource(Resource):
 
     def iter(self, per_page: int = 100) -> Iterator[Session]:
         """All conversations, the newest first, page by page."""
-        number = 1
-        while True:
-            page = self.list(number, per_page)
-            for session in page:
-                yield session
-            if len(page) < per_page:
-                return
-            number += 1
+        for session in self._all(lambda number: self.list(number, per_page), per_page):
+            yield session
 
     def delete(self, session_id: str) -> None:
         """Forget a conversation.

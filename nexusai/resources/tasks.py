@@ -171,14 +171,8 @@ class TasksResource(Resource):
         self, status: Optional[str] = None, task_type: Optional[str] = None, per_page: int = 100
     ) -> Iterator[Task]:
         """All tasks, the newest first, page by page."""
-        number = 1
-        while True:
-            page = self.list(status, task_type, number, per_page)
-            for task in page:
-                yield task
-            if len(page) < per_page:
-                return
-            number += 1
+        for task in self._all(lambda number: self.list(status, task_type, number, per_page), per_page):
+            yield task
 
     def wait(
         self,

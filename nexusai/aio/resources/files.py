@@ -69,14 +69,8 @@ class AsyncFilesResource(AsyncResource):
 
     async def iter(self, per_page: int = 100) -> AsyncIterator[File]:
         """All files, the newest first, page by page."""
-        number = 1
-        while True:
-            page = await self.list(number, per_page)
-            for file in page:
-                yield file
-            if len(page) < per_page:
-                return
-            number += 1
+        async for file in self._all(lambda number: self.list(number, per_page), per_page):
+            yield file
 
     async def delete(self, file_id: str) -> Deletion:
         """Delete a file.

@@ -169,14 +169,8 @@ class AsyncSessionsResource(AsyncResource):
 
     async def iter(self, per_page: int = 100) -> AsyncIterator[AsyncSession]:
         """All conversations, the newest first, page by page."""
-        number = 1
-        while True:
-            page = await self.list(number, per_page)
-            for session in page:
-                yield session
-            if len(page) < per_page:
-                return
-            number += 1
+        async for session in self._all(lambda number: self.list(number, per_page), per_page):
+            yield session
 
     async def delete(self, session_id: str) -> None:
         """Forget a conversation.

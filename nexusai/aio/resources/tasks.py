@@ -169,14 +169,8 @@ class AsyncTasksResource(AsyncResource):
         self, status: Optional[str] = None, task_type: Optional[str] = None, per_page: int = 100
     ) -> AsyncIterator[Task]:
         """All tasks, the newest first, page by page."""
-        number = 1
-        while True:
-            page = await self.list(status, task_type, number, per_page)
-            for task in page:
-                yield task
-            if len(page) < per_page:
-                return
-            number += 1
+        async for task in self._all(lambda number: self.list(status, task_type, number, per_page), per_page):
+            yield task
 
     async def wait(
         self,

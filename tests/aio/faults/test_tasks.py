@@ -187,6 +187,31 @@ async def test_iterating(faults: FaultServer, async_client: nexusai.AsyncNexusAI
     assert found == ["t0", "t1", "t2"]
 
 
+@pytest.mark.parametrize("count", [4, 5])
+async def test_iterating_where_pages_are_not_known(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, count: int
+) -> None:
+    """Older servers give everything each time: it is told once."""
+    rows = [{"task_id": f"t{n}", "status": "queued"} for n in range(count)]
+    faults.plays(*[reply(200, rows)] * 3)
+    found = [task.task_id async for task in async_client.tasks.iter(per_page=4)]
+    assert found == [row["task_id"] for row in rows]
+
+
+async def test_iterating_where_pages_are_smaller_than_asked_for(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """The total tells that there are more; where it promises too much, an empty page ends it."""
+    rows = [{"task_id": f"t{n}", "status": "queued"} for n in range(5)]
+    pages = [{"tasks": rows[n : n + 2], "total": 5} for n in (0, 2, 4)]
+    faults.plays(*[reply(200, page) for page in pages])
+    found = [task.task_id async for task in async_client.tasks.iter()]
+    assert found == [row["task_id"] for row in rows]
+    assert len(faults.requests) == 3
+    faults.plays(reply(200, {"tasks": rows, "total": 99}), reply(200, {"tasks": [], "total": 99}))
+    assert len([task async for task in async_client.tasks.iter()]) == 5
+
+
 async def test_models(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
     """What can be asked for."""
     row = {"id": "qwen", "object": "model", "owned_by": "local", "task_types": ["text_generation"]}
