@@ -82,7 +82,7 @@ async def _stream(
 ) -> Response:
     if platform.closing:
         raise Unavailable("The server is about to stop.", retry_after=1)
-    accepted = await platform.tasks.accept_stream(new, key)
+    accepted = await platform.tasks.accept_stream(new, key, joins=preferences.resumable)
     headers = {"X-Task-ID": accepted.task.id, **replayed(accepted)}
     return stream_answer(platform, accepted, preferences, headers)
 

@@ -192,7 +192,7 @@ async def invoke_session(
     )
     route = f"POST /sessions/{session_id}/invoke"
     key = _key(caller.api_key_id, route, idempotency_key, body)
-    accepted = await platform.tasks.accept_stream(new, key, joins=not body.stream)
+    accepted = await platform.tasks.accept_stream(new, key, joins=preferences.resumable or not body.stream)
     headers = {"X-Task-ID": accepted.task.id, **replayed(accepted)}
     if body.stream:
         return stream_answer(platform, accepted, preferences, headers)

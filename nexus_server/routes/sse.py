@@ -14,7 +14,7 @@ from nexus_server.routes.preferences import Preferences
 from nexus_server.routes.responses import encode, platform_error_answer
 from nexus_server.services.platform import Platform
 from nexus_server.services.streams import StreamEnd, StreamItem, StreamReader
-from nexus_server.services.tasks import Accepted
+from nexus_server.services.tasks import Accepted, still_running
 from nexus_server.store.tasks import TaskRecord
 
 DONE = b"data: [DONE]\n\n"
@@ -48,14 +48,23 @@ def frame(item: StreamItem, task_id: str) -> bytes:
 def stream_answer(
     platform: Platform, accepted: Accepted, preferences: Preferences, headers: Mapping[str, str]
 ) -> Response:
-    """A stream that was just accepted; or an earlier one, which has completed, once more."""
+    """A stream that was just accepted; or an earlier one, from its beginning.
+
+    Raises:
+        Conflict: the earlier one goes on, and cannot be taken up.
+    """
     resumable = preferences.resumable and platform.settings.stream_grace > 0
     if resumable:
         headers = {**headers, "Preference-Applied": "resumable"}
-    if accepted.replayed:
+    if accepted.replayed and accepted.task.ended:
         return replay(accepted.task, headers, seen=0 if resumable else None)
-    grace = platform.settings.stream_grace if resumable else 0.0
-    stream = platform.streams.start(accepted.task, grace=grace)
+    if accepted.replayed:
+        stream = platform.streams.find(accepted.task.id)
+        if stream is None:
+            raise still_running()
+    else:
+        grace = platform.settings.stream_grace if resumable else 0.0
+        stream = platform.streams.start(accepted.task, grace=grace)
     wording = ContractWording(accepted.task.id, seen=0 if resumable else None)
     return EventStreamResponse(
         stream.follow(), wording=wording, heartbeat=platform.settings.heartbeat, headers=headers
@@ -142,6 +151,7 @@ class EventStreamResponse(Response):
 
     async def _send_all(self, items: list[StreamItem], send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        self._reader.told()
         await send(start)
         more = True
         while more:

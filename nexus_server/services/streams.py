@@ -53,6 +53,10 @@ class StreamReader:
         self._stream.caught_up.set()
         return items
 
+    def told(self) -> None:
+        """The reader hears which task it is: only then can it come back for the rest."""
+        self._stream.is_known = True
+
     def leave(self) -> None:
         """The reader is gone. Of no effect where another has taken its place."""
         self._stream.left_by(self)
@@ -76,10 +80,11 @@ class TextStream:
     ) -> None:
         """`followed` is whether somebody reads the pieces; else only the end is of interest.
 
-        `grace` is how many seconds it goes on without a reader.
+        `grace` is how many seconds it goes on without a reader, once somebody knows of it.
         """
         self.task_id = record.id
         self.resumable = grace > 0
+        self.is_known = False
         self.caught_up = asyncio.Event()
         self._tasks = tasks
         self._grace = grace
@@ -91,6 +96,11 @@ class TextStream:
         self._work = asyncio.create_task(work(record, self._emit if followed else _forget))
         tasks.track(record.id, self._work)
         self.ended = asyncio.create_task(self._conclude())
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop, and its end is only to be recorded."""
+        return bool(self._work.cancelling()) or self._work.cancelled()
 
     def follow(self, seen: int = 0) -> StreamReader:
         """A reader who has seen so many characters of the text. Whoever reads now is sent away."""
@@ -108,7 +118,7 @@ class TextStream:
         """Nobody reads any more: stop the generation, at once or after a while."""
         if reader is not self._reader or self._end is not None:
             return
-        if self._grace:
+        if self._grace and self.is_known:
             self._be_alone_no_more()
             self._alone = asyncio.get_running_loop().call_later(self._grace, self._work.cancel)
         else:
@@ -194,7 +204,7 @@ class StreamDesk:
     def find(self, task_id: str) -> TextStream | None:
         """The stream of a task, while it goes on and can be taken up again."""
         stream = self._open.get(task_id)
-        return stream if stream is not None and stream.resumable else None
+        return stream if stream is not None and stream.resumable and not stream.is_stopping else None
 
     async def shut_down(self) -> None:
         """End every open stream with an error, and wait until that is recorded."""

@@ -269,13 +269,18 @@ def failure(error: PlatformError) -> dict[str, Any]:
     return {**error.told, "code": error.code, "message": error.detail, "status": error.status}
 
 
+def still_running() -> Conflict:
+    """What is said of a stream that goes on, and cannot be joined."""
+    return Conflict("A stream with this Idempotency-Key is still running.", retry_after=1)
+
+
 def _to_be_run_again(record: TaskRecord, *, joins: bool) -> bool:
     """Whether a repeated request deserves another run instead of the first one's answer."""
     if record.streamed:
         if not record.ended:
             if joins:
                 return False
-            raise Conflict("A stream with this Idempotency-Key is still running.", retry_after=1)
+            raise still_running()
         return record.status != "completed"
     return record.status == "failed" and (record.error or {}).get("status") in _PASSING_FAILURES
 

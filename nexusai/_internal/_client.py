@@ -427,7 +427,7 @@ class InternalClient:
 
     def _delay(self, error: errors.APIError, failures: int, call: Call) -> Optional[float]:
         """Seconds until the next attempt; None where there must be none."""
-        if not _may_repeat(error, call.method):
+        if not _may_repeat(error, call.method, first=failures == 1):
             return None
         if isinstance(call.body, Upload) and not call.body.repeatable:
             return None  # what was read of it is gone, and sending the rest would be another file
@@ -526,8 +526,10 @@ def _fast_engine(origin: Url, timeout: float) -> Any:
     return Engine(origin, timeout)
 
 
-def _may_repeat(error: errors.APIError, method: str) -> bool:
-    """Whether sending the same request again is safe, and may help."""
+def _may_repeat(error: errors.APIError, method: str, *, first: bool) -> bool:
+    """Whether sending a request again, after its `first` attempt or a later one, is safe, and may help."""
+    if error.status_code == 409 and error.retry_after is not None:
+        return method == "POST" and not first  # what our first attempt has begun still runs
     if error.status_code is not None:
         return error.status_code in _retry.RETRYABLE_STATUSES
     if not isinstance(error, (errors.NetworkError, errors.APITimeoutError)):

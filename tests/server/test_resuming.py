@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 from faults.random_runs import RUNS, SEED, hint
 from server.process import ServerProcess
 from server.proxy import CuttingProxy
+from server.upstream import FakeUpstream
 
 import nexusai
 
@@ -35,3 +37,21 @@ def test_leaving_stops_the_generation_at_once(server: ServerProcess) -> None:
         with client.text.stream("hi", fake={"tokens": 1000, "delay": 0.05}) as stream:
             next(stream.text_deltas)
         assert client.tasks.get(stream.task_id or "").status == "cancelled"
+
+
+def test_a_connection_that_breaks_before_the_first_piece(upstream: FakeUpstream, tmp_path: Path) -> None:
+    """The stream is asked for again, and comes whole."""
+    before = len(upstream.chats())
+
+    def budget() -> int:
+        chats = upstream.wait_for_chats(before + 1)
+        return 0 if len(chats) == before + 1 and not proxy.cuts else 1_000_000
+
+    with ServerProcess(
+        tmp_path / "data", upstream.base_url, heartbeat=60, stream_grace=60
+    ) as server, CuttingProxy(server.url, budget) as proxy, nexusai.NexusAIClient(
+        server.key, proxy.url
+    ) as client:
+        stream = client.text.stream("hi", fake={"tokens": 3, "silent": 1.0})
+        assert stream.read().text == "w0 w1 w2 "
+        assert proxy.cuts == 1

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 from faults.random_runs import RUNS, SEED, hint
 from server.process import ServerProcess, text
-from server.upstream import FakeUpstream
+from server.upstream import FakeUpstream, Seen
 
 RESUMABLE = {"Prefer": "resumable"}
 MIXED = 'Grüße, 世界 👩‍👩‍👧 \\ " \u2028 end'
@@ -147,3 +149,82 @@ def test_a_crash_takes_the_stream_with_it(upstream: FakeUpstream, tmp_path: Path
         with closing(again(server, task_id, seen)) as response:
             assert response.status_code == 409
             assert "the task is failed" in response.read().decode()
+
+
+@pytest.fixture(scope="module")
+def quiet(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A platform whose streams begin with their first piece, and would wait long for a reader."""
+    directory = tmp_path_factory.mktemp("quiet") / "data"
+    with ServerProcess(directory, upstream.base_url, heartbeat=60, stream_grace=60) as running:
+        yield running
+
+
+@pytest.fixture(params=["invoke", "session"])
+def place(request: pytest.FixtureRequest, quiet: ServerProcess) -> str:
+    """Where streams are asked for."""
+    if request.param == "invoke":
+        return "/invoke"
+    session_id = quiet.client.post("/sessions", json={}).json()["session_id"]
+    return f"/sessions/{session_id}/invoke"
+
+
+def question(place: str, prompt: str, **fake: object) -> dict[str, object]:
+    if place == "/invoke":
+        return text(prompt, stream=True, fake=fake)
+    return {"prompt": prompt, "stream": True, "config": {"fake": fake}}
+
+
+def asked(upstream: FakeUpstream, prompt: str) -> list[Seen]:
+    """What the provider was asked."""
+    return [seen for seen in upstream.chats() if prompt in str(seen.body)]
+
+
+def test_a_repeated_request_joins_the_stream_that_goes_on(
+    quiet: ServerProcess, upstream: FakeUpstream, place: str
+) -> None:
+    """Though the first reader still seems to be there: it may have lost its connection before it was told."""
+    prompt, headers = str(uuid4()), {**RESUMABLE, "Idempotency-Key": str(uuid4())}
+    body = question(place, prompt, tokens=3, silent=1.5)
+    before = len(upstream.chats())
+    with ThreadPoolExecutor(1) as pool, quiet.client_with(quiet.key) as second:
+        first = pool.submit(quiet.client.post, place, json=body, headers=headers)
+        upstream.wait_for_chats(before + 1)
+        with second.stream("POST", place, json=body, headers=headers) as response:
+            assert response.status_code == 200
+            assert response.headers["idempotent-replayed"] == "true"
+            assert response.headers["preference-applied"] == "resumable"
+            events = list(blocks(response))
+        refused = first.result()
+    assert [number for number, _ in events] == [3, 6, 9, 9, -1]
+    assert "".join(delta(data) for _, data in events) == "w0 w1 w2 "
+    assert refused.status_code == 409
+    assert "read elsewhere" in refused.text
+    assert len(asked(upstream, prompt)) == 1
+
+
+def test_a_stream_that_cannot_be_taken_up_cannot_be_joined(quiet: ServerProcess, place: str) -> None:
+    """Whoever asks for it again is asked to come back."""
+    headers = {"Idempotency-Key": str(uuid4())}
+    body = question(place, "hi", tokens=2, delay=30)
+    with quiet.client.stream("POST", place, json=body, headers=headers) as response:
+        pieces = response.iter_raw()
+        next(pieces)
+        with quiet.client_with(quiet.key) as second:
+            refused = second.post(place, json=body, headers={**headers, **RESUMABLE})
+    assert refused.status_code == 409
+    assert refused.headers["retry-after"] == "1"
+
+
+def test_who_leaves_before_the_head_is_not_waited_for(
+    quiet: ServerProcess, upstream: FakeUpstream, place: str
+) -> None:
+    """Nobody else could come back: the generation stops at once."""
+    prompt, before = str(uuid4()), len(upstream.chats())
+    body = question(place, prompt, silent=30)
+    with quiet.client_with(quiet.key) as client, pytest.raises(httpx.ReadTimeout):
+        client.post(place, json=body, headers=RESUMABLE, timeout=0.5)
+    (seen,) = upstream.wait_for_chats(before + 1)[before:]
+    assert seen.ended.wait(10)
+    assert seen.state == "disconnected"
+    newest = quiet.client.get("/tasks?per_page=1").json()["tasks"][0]
+    assert quiet.finished(newest["task_id"])["status"] == "cancelled"

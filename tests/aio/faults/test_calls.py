@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any, Dict, List
 
 import pytest
-from faults.server import FaultServer, completed, drop, hang, head, reply, reset, send, trickle
+from faults.server import Act, FaultServer, completed, drop, hang, head, reply, reset, send, trickle
 
 import nexusai
 from nexusai import error as errors
@@ -160,6 +161,39 @@ async def test_a_broken_connection_is_replaced(
     faults.plays(act, reply(200, completed()))  # type: ignore[arg-type]
     assert (await async_client.text.generate("hi")).text == "hello"
     assert faults.connections == 2
+
+
+STILL_RUNNING: Dict[str, Any] = {"detail": "A request with this Idempotency-Key is still running."}
+
+
+async def test_what_the_first_attempt_began_is_waited_for(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """The connection broke, and the platform is still at it: it says when to come back."""
+    faults.plays(drop(), reply(409, STILL_RUNNING, **AGAIN), reply(200, completed()))
+    assert (await async_client.text.generate("hi")).text == "hello"
+    assert len({seen.headers["idempotency-key"] for seen in faults.requests}) == 1
+
+
+@pytest.mark.parametrize("acts", [[reply(409, STILL_RUNNING, **AGAIN)], [drop(), reply(409, STILL_RUNNING)]])
+async def test_another_conflict_will_not_pass(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, acts: List[Act]
+) -> None:
+    """Of a first attempt, or without a word about when to come back."""
+    faults.plays(*acts)
+    with pytest.raises(errors.ConflictError):
+        await async_client.text.generate("hi")
+    assert len(faults.requests) == len(acts)
+
+
+async def test_a_conflict_of_what_is_no_post_is_not_waited_for(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """It has no idempotency key, so that nothing of it can be running."""
+    faults.plays(drop(), reply(409, STILL_RUNNING, **AGAIN))
+    with pytest.raises(errors.ConflictError):
+        await async_client.files.delete("file_1")
+    assert len(faults.requests) == 2
 
 
 async def test_all_attempts_are_told(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
