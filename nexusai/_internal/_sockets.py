@@ -1,7 +1,7 @@
 """TCP and TLS in both colours, side by side: connect, read, write, each with a limit of time.
 
-Everything that goes wrong is an `OSError`; what took too long a `TimeoutError` (on Python 3.8 and 3.9 also
-`socket.timeout`).
+Everything that goes wrong on the wire is an `OSError`; what took too long a `TimeoutError` (on Python 3.8
+and 3.9 also `socket.timeout`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional,
 
 from nexusai._internal._runtime import process, renewed_in_children
 from nexusai._internal._transport import Url
+from nexusai.error import APIError
 
 TimedOut = (TimeoutError, socket.timeout)
 _TCP = socket.IPPROTO_TCP
@@ -61,6 +62,9 @@ def tls_context() -> Any:
     """One context for all connections.
 
     It trusts `SSL_CERT_FILE` or `SSL_CERT_DIR` where they are set, else the certificates of certifi.
+
+    Raises:
+        APIError: there are no certificates.
     """
     return _contexts.get(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
@@ -72,7 +76,10 @@ def _new_context(file: Optional[str], directory: Optional[str]) -> Any:
         import certifi
 
         file = certifi.where()
-    context = ssl.create_default_context(cafile=file or None, capath=directory or None)
+    try:
+        context = ssl.create_default_context(cafile=file or None, capath=directory or None)
+    except OSError as error:
+        raise APIError(f"There are no certificates to trust in {file} (SSL_CERT_FILE): {error}.") from error
     context.set_alpn_protocols(["http/1.1"])
     return context
 

@@ -9,7 +9,7 @@ import ssl
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Iterator, List
+from typing import Dict, Iterator, List, Optional
 
 import pytest
 import trustme
@@ -106,6 +106,28 @@ async def test_a_wrong_certificate_hears_nothing(
         await client.models.list()
     assert len(caught.value.attempts) == 1
     assert "SSL_CERT_FILE" in (caught.value.hint or "")
+    assert not secured.heard
+
+
+@pytest.mark.parametrize("content", [None, "no certificate\n"])
+@pytest.mark.parametrize("headers", [{}, {"Accept-Encoding": "gzip"}], ids=["straight", "through httpx"])
+async def test_a_file_without_certificates(
+    secured: TLSServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: Optional[str],
+    headers: Dict[str, str],
+) -> None:
+    """The error names it, and the setting; it is the same whichever way the call takes."""
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with nexusai.AsyncNexusAIClient(
+        "k", secured.base_url, timeout=5, default_headers=headers
+    ) as client:
+        with pytest.raises(nexusai.APIError, match=re.escape(str(tmp_path / "ca.pem"))) as caught:
+            await client.models.list()
+    assert "SSL_CERT_FILE" in str(caught.value)
     assert not secured.heard
 
 
