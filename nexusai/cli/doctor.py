@@ -8,17 +8,18 @@ import shutil
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple
+from typing import Callable, Dict, List, NamedTuple, Tuple
 from urllib.parse import urlsplit
 
 import typer
 
 from nexusai.__version__ import __version__
+from nexusai._internal._bodies import checked_key
 from nexusai.cli import platform, running, showing
 from nexusai.cli.words import say
 from nexusai.client import NexusAIClient
 from nexusai.config import config
-from nexusai.error import APIError, AuthenticationError
+from nexusai.error import APIError, APITimeoutError, AuthenticationError, NetworkError
 
 _LEAST_FREE = 2_000_000_000
 _MARKS = {"ok": ("✓", "green"), "note": ("!", "yellow"), "wrong": ("✗", "red")}
@@ -41,10 +42,7 @@ def mount(app: typer.Typer) -> None:
 
 def doctor(as_json: bool = showing.AS_JSON) -> None:
     """Look at key, address, latency, versions, models and disk: what is wrong, and what to do."""
-    findings: List[Finding] = []
-    for check in _CHECKS:
-        findings += check()
-    findings += _platform_checks()
+    findings = [finding for what, check in _CHECKS for finding in _looked(what, check)]
     if as_json:
         showing.as_json([finding._asdict() for finding in findings])
     else:
@@ -66,26 +64,31 @@ def _print(findings: List[Finding]) -> None:
     showing.out.print(say(f"{wrong} thing(s) to mend.", f"有 {wrong} 处需要处理。") if wrong else good)
 
 
-def _versions() -> List[Finding]:
+def _looked(what: str, check: Check) -> List[Finding]:
+    """What a check found; that it could not look is something found, too."""
+    try:
+        return check(what)
+    except (APIError, ValueError, OSError) as error:
+        return [Finding(what, "wrong", str(error))]
+
+
+def _versions(what: str) -> List[Finding]:
     found = [f"nexusai {__version__}", f"Python {machine.python_version()}"]
     for name in ("httpx", "pydantic", "pyreqwest"):
         try:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             continue
-    return [Finding(say("Versions", "版本"), "ok", ", ".join(found))]
+    return [Finding(what, "ok", ", ".join(found))]
 
 
-def _key() -> List[Finding]:
-    what = say("API key", "API 密钥")
-    try:
-        key = config.api_key
-    except ValueError as error:
-        return [Finding(what, "wrong", str(error))]
+def _key(what: str) -> List[Finding]:
+    key = config.api_key
     if key is not None:
+        checked_key(key)
         place = "NEXUS_API_KEY" if os.environ.get("NEXUS_API_KEY") == key else ".env"
         return [Finding(what, "ok", say(f"from {place}", f"来自 {place}"))]
-    if running.platform_of_this_machine() is not None:
+    if _runs_here():
         return [Finding(what, "ok", say("that of the platform on this machine", "使用本机平台的密钥"))]
     advice = say(
         "Set NEXUS_API_KEY, or put it into .env, or start the local platform: nexusai serve",
@@ -94,7 +97,14 @@ def _key() -> List[Finding]:
     return [Finding(what, "wrong", say("there is none", "未找到"), advice)]
 
 
-def _proxies() -> List[Finding]:
+def _runs_here() -> bool:
+    try:
+        return running.platform_of_this_machine() is not None
+    except ValueError:  # of the address, which is looked at below
+        return False
+
+
+def _proxies(what: str) -> List[Finding]:
     names = [
         name
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -102,18 +112,11 @@ def _proxies() -> List[Finding]:
     ]
     if not names:
         return []
-    found = ", ".join(names)
-    return [
-        Finding(
-            say("Proxy", "代理"),
-            "note",
-            found,
-            say("Not used for this machine itself.", "访问本机时不使用。"),
-        )
-    ]
+    advice = say("Not used for this machine itself.", "访问本机时不使用。")
+    return [Finding(what, "note", ", ".join(names), advice)]
 
 
-def _disk() -> List[Finding]:
+def _disk(what: str) -> List[Finding]:
     folder = Path(os.environ.get("NEXUS_SERVER_DATA_DIR") or Path.home())
     while not folder.exists():
         folder = folder.parent
@@ -121,42 +124,35 @@ def _disk() -> List[Finding]:
     found = say(f"{showing.size(free)} free", f"剩余 {showing.size(free)}")
     enough = free >= _LEAST_FREE
     advice = "" if enough else say("Models need 0.1 to 2 GB each.", "每个模型需要 0.1 到 2 GB。")
-    return [Finding(say("Disk", "磁盘"), "ok" if enough else "wrong", found, advice)]
+    return [Finding(what, "ok" if enough else "wrong", found, advice)]
 
 
-def _local() -> List[Finding]:
+def _local(what: str) -> List[Finding]:
     problem = platform.missing()
-    what = say("Local platform", "本地平台")
     if problem is None:
         return [Finding(what, "ok", say("installed", "已安装"))]
     return [Finding(what, "note", problem)]
 
 
-_CHECKS: List[Callable[[], List[Finding]]] = [_versions, _key, _proxies, _disk, _local]
-
-
-def _platform_checks() -> List[Finding]:
+def _platform(what: str) -> List[Finding]:
     try:
         client = running.connect()
     except AuthenticationError:  # it is told already; whether anybody answers can be seen without a key
         client = NexusAIClient("none", running.address())
-    except ValueError as error:
-        return [Finding(say("Address", "地址"), "wrong", str(error))]
     with client.with_options(max_retries=0, timeout=5) as hasty:
-        reached = _reached(hasty)
+        reached = _reached(what, hasty)
         models = _models(hasty) if reached.state == "ok" else []
     return [reached, *models]
 
 
-def _reached(client: NexusAIClient) -> Finding:
+def _reached(what: str, client: NexusAIClient) -> Finding:
     address = running.address()
-    what = say("Address", "地址")
     try:
         client.warmup()
         began = time.perf_counter()
         client.warmup()
         taken = (time.perf_counter() - began) * 1000
-    except APIError as error:
+    except (NetworkError, APITimeoutError) as error:
         here = urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1")
         start = say("Start it: nexusai serve", "启动平台：nexusai serve")
         other = say("Check NEXUS_BASE_URL, the network and the proxy.", "请检查 NEXUS_BASE_URL、网络与代理。")
@@ -183,3 +179,14 @@ def _models(client: NexusAIClient) -> List[Finding]:
         advice = "nexusai models pull qwen2.5-coder-1.5b"
         return [Finding(what, "note", say("none that writes text", "没有文本模型"), advice)]
     return [Finding(f"{what}, {kind}", "ok", ", ".join(names)) for kind, names in kinds.items()]
+
+
+Check = Callable[[str], List[Finding]]
+_CHECKS: List[Tuple[str, Check]] = [
+    (say("Versions", "版本"), _versions),
+    (say("API key", "API 密钥"), _key),
+    (say("Proxy", "代理"), _proxies),
+    (say("Disk", "磁盘"), _disk),
+    (say("Local platform", "本地平台"), _local),
+    (say("Address", "地址"), _platform),
+]

@@ -122,9 +122,9 @@ def test_a_file_without_certificates(
     if content is not None:
         (tmp_path / "ca.pem").write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    with nexusai.NexusAIClient("k", secured.base_url, timeout=5, default_headers=headers) as client:
-        with pytest.raises(nexusai.APIError, match=re.escape(str(tmp_path / "ca.pem"))) as caught:
-            client.models.list()
+    client = nexusai.NexusAIClient("k", secured.base_url, timeout=5, default_headers=headers)
+    with pytest.raises(nexusai.APIError, match=re.escape(str(tmp_path / "ca.pem"))) as caught:
+        client.models.list()
     assert "SSL_CERT_FILE" in str(caught.value)
     assert not secured.heard
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 
+import pytest
 from faults.server import FaultServer, completed, reply
 
 KEY = "nxs_canary_51c0ffee"
@@ -53,3 +55,25 @@ def test_ids_that_look_like_markup(faults: FaultServer) -> None:
     faults.plays(reply(200, completed(task_id="[/x]")), reply(404, {"detail": "Not found."}))
     assert "[/x]" in run(faults, "tasks", "watch", "[/x]").stdout
     run(faults, "files", "download", "[/x]", code=2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "what", "told"),
+    [
+        ({"NEXUS_BASE_URL": "foo"}, "Address", "NEXUS_BASE_URL"),
+        ({"NEXUS_BASE_URL": "foo", "NEXUS_API_KEY": ""}, "Address", "NEXUS_BASE_URL"),
+        ({"NEXUS_API_KEY": "a b"}, "API key", "a space"),
+        ({"NEXUS_TIMEOUT": "soon"}, "Address", "NEXUS_TIMEOUT"),
+        ({"SSL_CERT_FILE": os.devnull}, "Address", "SSL_CERT_FILE"),
+    ],
+)
+def test_the_doctor_looks_on(faults: FaultServer, settings: dict[str, str], what: str, told: str) -> None:
+    """A setting that nothing can be done with is one thing to mend among others."""
+    faults.chooses = lambda _: reply(200, {"data": []})
+    if "SSL_CERT_FILE" in settings:
+        settings = {**settings, "NEXUS_BASE_URL": faults.base_url.replace("http:", "https:")}
+    done = run(faults, "doctor", "--json", code=1, **settings)
+    found = {row["what"]: row for row in json.loads(done.stdout)}
+    assert found["Versions"]["state"] == "ok"
+    assert found[what]["state"] == "wrong"
+    assert told in found[what]["found"]
