@@ -29,7 +29,6 @@ def demo() -> None:
     if problem is not None:
         typer.echo(problem, err=True)
         raise typer.Exit(2)
-    _use_utf8()
     _title("Nexus AI on this machine", "在本机运行 Nexus AI")
     _say("A model that also speaks Chinese (1.1 GB, fetched once) · 会说中文的模型，只需下载一次")
     _fetch_model()
@@ -252,11 +251,3 @@ def _say(text: str) -> None:
 
 def _show(text: str) -> None:
     _console.print(text.strip(), style="green")
-
-
-def _use_utf8() -> None:
-    """A terminal that claims another encoding would make Chinese text an error."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="replace")

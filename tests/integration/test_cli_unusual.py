@@ -14,14 +14,14 @@ KEY = "nxs_canary_51c0ffee"
 
 
 def run(
-    faults: FaultServer | None, *words: str, code: int = 0, stdin: str = "", **more: str
+    faults: FaultServer | None, *words: str, code: int = 0, encoding: str = "utf-8", **more: str
 ) -> subprocess.CompletedProcess[str]:
     named = {} if faults is None else {"NEXUS_API_KEY": KEY, "NEXUS_BASE_URL": faults.base_url}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "nexusai", *words],
-        input=stdin,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
-        encoding="utf-8",
+        encoding=encoding,
         check=False,
         timeout=120,
         env={**os.environ, "COLUMNS": "200", "NEXUS_LANG": "en", **named, **more},
@@ -77,3 +77,20 @@ def test_the_doctor_looks_on(faults: FaultServer, settings: dict[str, str], what
     assert found["Versions"]["state"] == "ok"
     assert found[what]["state"] == "wrong"
     assert told in found[what]["found"]
+
+
+ASCII = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "settings"),
+    [("utf-8", ASCII), ("utf-8", {"PYTHONIOENCODING": "cp1252"}), ("gbk", {"PYTHONIOENCODING": "gbk"})],
+)
+def test_a_terminal_that_knows_no_chinese(
+    faults: FaultServer, encoding: str, settings: dict[str, str]
+) -> None:
+    """It gets UTF-8; one that does keeps its encoding."""
+    shown = run(faults, "--help", encoding=encoding, NEXUS_LANG="zh", **settings)
+    assert "命令行工具" in shown.stdout
+    faults.plays(reply(200, {"sessions": [{"session_id": "sess_1", "name": "猫 🐈"}]}))
+    assert "猫" in run(faults, "sessions", "list", encoding=encoding, **settings).stdout
