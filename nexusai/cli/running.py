@@ -2,7 +2,7 @@
 
 Exit codes:
     0    it worked
-    1    the platform could not do it
+    1    the platform could not do it, or a task not within its time
     2    the command line, or what it was given, is wrong
     3    there is no usable API key, or it does not allow this
     4    the platform cannot be reached
@@ -31,6 +31,7 @@ FAILURE, MISTAKE, REFUSED, UNREACHABLE, INTERRUPTED = 1, 2, 3, 4, 130
 
 _CODES = (
     ((errors.AuthenticationError, errors.PermissionError), REFUSED),
+    (errors.TaskTimeoutError, FAILURE),  # the platform was reached all the time
     ((errors.NetworkError, errors.APITimeoutError), UNREACHABLE),
     ((errors.InvalidRequestError, errors.NotFoundError), MISTAKE),
 )

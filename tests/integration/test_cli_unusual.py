@@ -94,3 +94,9 @@ def test_a_terminal_that_knows_no_chinese(
     assert "命令行工具" in shown.stdout
     faults.plays(reply(200, {"sessions": [{"session_id": "sess_1", "name": "猫 🐈"}]}))
     assert "猫" in run(faults, "sessions", "list", encoding=encoding, **settings).stdout
+
+
+def test_a_task_that_takes_longer_than_it_may(faults: FaultServer) -> None:
+    """The platform can be reached: the exit code does not say otherwise."""
+    faults.chooses = lambda _: reply(200, {**completed(), "status": "running", "output": None})
+    assert "task_1" in run(faults, "tasks", "watch", "task_1", "--timeout", "0.2", code=1).stderr
