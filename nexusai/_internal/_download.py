@@ -10,7 +10,7 @@ import re
 import secrets
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Dict, Iterator, List, Optional, Union
+from typing import IO, TYPE_CHECKING, Dict, Iterator, Optional, Union
 from weakref import finalize
 
 from typing_extensions import Protocol
@@ -114,10 +114,10 @@ class Download:
 
     def read(self) -> bytes:
         """All of it."""
-        blocks: List[bytes] = []
+        whole = bytearray()
         for block in self:
-            blocks.append(block)
-        return b"".join(blocks)
+            whole += block
+        return bytes(whole)
 
     def save(self, path: Union[str, os.PathLike[str]], *, on_progress: Optional[OnBytes] = None) -> Path:
         """Write it to a file, and return its path. The file is whole and verified, or not there.

@@ -154,21 +154,23 @@ class Exchange:
 
     def _body(self, limit: int, *, truncate: bool = False) -> bytes:
         assert self._response is not None  # noqa: S101 - only called with one
-        pieces: List[bytes] = []
-        size = 0
+        whole: Union[bytes, bytearray] = b""
         for chunk in self.chunks():
-            pieces.append(chunk)
-            size += len(chunk)
-            if size <= limit:
+            if not whole:
+                whole = chunk  # mostly the only one
+            else:  # a list of many small ones would be far larger than they are
+                whole = whole if isinstance(whole, bytearray) else bytearray(whole)
+                whole += chunk
+            if len(whole) <= limit:
                 continue
             if truncate:
-                return b"".join(pieces)[:limit]
+                return bytes(whole[:limit])
             raise errors.InvalidResponseError(
                 f"The answer is longer than {limit} bytes; the rest was not read.",
                 self._response.status,
             )
         self._complete = True
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return bytes(whole)
 
     def close(self) -> None:
         """Give the slot back; its connection too, if the answer was read to its end.

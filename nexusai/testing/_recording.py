@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
@@ -260,7 +261,7 @@ class _Note:
         told = dict(request.headers).get(b"authorization", b"").decode("latin-1")
         self._secret = told.partition(" ")[2]
         self._head: Tuple[int, Mapping[str, str]] = (0, {})
-        self._pieces: List[bytes] = []
+        self._content = bytearray()
         self._trouble: Optional[JSONObject] = None
         self._kept = False
 
@@ -268,7 +269,7 @@ class _Note:
         self._head = (response.status, response.headers)
 
     def add(self, piece: bytes) -> None:
-        self._pieces.append(piece)
+        self._content += piece
 
     def broke(self, error: TransportError) -> None:
         self._trouble = {"message": str(error), "timed_out": error.timed_out, "sent": error.sent}
@@ -277,7 +278,7 @@ class _Note:
         if self._kept:
             return
         self._kept = True
-        told = _told(*self._head, b"".join(self._pieces))
+        told = _told(*self._head, bytes(self._content))
         if self._trouble is not None:
             told["broke"] = self._trouble
         self._recording._keep(self._call, self._secret, told)
@@ -351,7 +352,8 @@ def _event(event: Any) -> JSONObject:
         facts["event"] = event.event
     text = event.data.decode("utf-8", "replace")
     if text.startswith(("{", "[{")):
-        return {**facts, "json": json.loads(text)}
+        with suppress(ValueError, RecursionError):  # what is broken is kept as it came
+            return {**facts, "json": json.loads(text)}
     return {**facts, "text": text}
 
 

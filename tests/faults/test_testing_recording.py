@@ -93,6 +93,24 @@ def test_streams_are_kept_by_their_events(faults: FaultServer, path: Path) -> No
     assert read(Recording(path)) == live
 
 
+@pytest.mark.parametrize("broken", [b'{"delta": ', b"[{" * 50_000])
+def test_an_event_that_is_broken_is_kept_as_it_came(faults: FaultServer, path: Path, broken: bytes) -> None:
+    """The call fails as it does without a recording, and again when it is replayed."""
+    faults.plays(stream(delta("Hel"), b"data: " + broken + b"\n\n", DONE))
+    address = faults.base_url
+
+    def read(recording: Recording) -> str:
+        client = recording.client(api_key=KEY, base_url=address, resume_streams=False)
+        with pytest.raises(errors.InvalidResponseError) as caught:
+            client.text.stream("hi").read()
+        return caught.value.message
+
+    with Recording(path, "record") as recording:
+        live = read(recording)
+    assert calls_of(path)[0]["response"]["events"][1] == {"text": broken.decode()}
+    assert read(Recording(path)) == live
+
+
 def test_files_are_kept_too(faults: FaultServer, path: Path) -> None:
     """What was uploaded is part of the question, what was downloaded of the answer."""
     content = bytes(range(256))

@@ -8,7 +8,7 @@ import re
 import secrets
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, AsyncIterator, Dict, List, Optional, Union
+from typing import IO, TYPE_CHECKING, AsyncIterator, Dict, Optional, Union
 from weakref import finalize
 
 from typing_extensions import Protocol
@@ -114,10 +114,10 @@ class AsyncDownload:
 
     async def read(self) -> bytes:
         """All of it."""
-        blocks: List[bytes] = []
+        whole = bytearray()
         async for block in self:
-            blocks.append(block)
-        return b"".join(blocks)
+            whole += block
+        return bytes(whole)
 
     async def save(
         self, path: Union[str, os.PathLike[str]], *, on_progress: Optional[OnBytes] = None
