@@ -7,6 +7,7 @@ an older client. Every result tells its `request_id`.
 from __future__ import annotations
 
 import base64
+import math
 import re
 import sys
 from array import array
@@ -422,7 +423,10 @@ def _vector(value: Any, validated: ValidatorFunctionWrapHandler) -> Any:
     numbers.frombytes(base64.b64decode(value, validate=True))
     if sys.byteorder == "big":
         numbers.byteswap()
-    return numbers.tolist()
+    vector = numbers.tolist()
+    if not math.isfinite(sum(vector)):  # as of any of them: float32s never add up to more than a float holds
+        raise ValueError("a number is not finite")
+    return vector
 
 
 class Embedding(Model):
@@ -466,10 +470,12 @@ class EmbeddingsResponse(Result):
             vectors = value["vectors"]
             made = [{"embedding": vector, "index": index} for index, vector in enumerate(vectors)]
             return {**{name: told for name, told in value.items() if name != "vectors"}, "data": made}
-        rows = value.get("data")
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            return value
-        return {**value, "data": sorted(rows, key=lambda row: row.get("index", 0))}
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> EmbeddingsResponse:
+        self.data.sort(key=lambda row: row.index)
+        return self
 
 
 class EmbeddingModel(Model):

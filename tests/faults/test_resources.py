@@ -254,6 +254,26 @@ def test_vectors_out_of_order(faults: FaultServer, client: nexusai.NexusAIClient
             client.embeddings.create(wrong)
 
 
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([{"embedding": [1], "index": None}, {"embedding": [2], "index": None}], "index"),
+        ([{"embedding": [1], "index": "a"}, {"embedding": [2], "index": 1}], "index"),
+        ([{"embedding": base64.b64encode(struct.pack("<2f", float("nan"), 1)).decode()}], "not finite"),
+        ([{"embedding": base64.b64encode(struct.pack("<2f", 1, float("-inf"))).decode()}], "not finite"),
+        ([{"embedding": "AAAA"}], "embedding"),
+        ([1, 2], "data.0"),
+    ],
+)
+def test_vectors_that_are_none(
+    faults: FaultServer, client: nexusai.NexusAIClient, rows: List[Any], problem: str
+) -> None:
+    """The answer is wrong, in whatever way: what is said names the place."""
+    faults.plays(reply(200, {"data": rows}))
+    with pytest.raises(errors.InvalidResponseError, match=problem):
+        client.embeddings.create(["a", "b"])
+
+
 def test_many_embeddings(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
     """Any number of texts, from a generator, in order, in parts."""
     texts = (f"text {number}" for number in range(5))
