@@ -218,6 +218,15 @@ class Config:
         settings = {name: item for name, item in vars(Config).items() if isinstance(item, Setting)}
         return {name: item.resolve(self, given.get(name)) for name, item in settings.items()}
 
+    def checked(self, name: str, value: Any) -> Any:
+        """`value`, given to one call in place of the setting `name`.
+
+        Raises:
+            ValueError: it is not what that setting expects.
+        """
+        setting: Setting[Any] = vars(Config)[name]
+        return setting.checked(value, name)
+
     def reset(self) -> None:
         """Forget what was assigned, and read `.env` anew."""
         self._assigned.clear()

@@ -90,6 +90,18 @@ def test_a_call_s_own_timeout_is_kept(faults: FaultServer, client: nexusai.Nexus
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), "soon"])
+def test_a_call_s_own_timeout_is_checked_as_a_client_s_is(
+    faults: FaultServer, client: nexusai.NexusAIClient, timeout: Any
+) -> None:
+    """Only None means that it is not given."""
+    with pytest.raises(ValueError, match="timeout: expected seconds, more than 0"):
+        client._internal_client.request("GET", "/x", timeout=timeout)
+    assert not faults.requests
+    faults.plays(reply(200, [1, 2]))
+    assert client._internal_client.request("GET", "/x", timeout=None) == [1, 2]
+
+
 def test_the_plan_s_stream_still_works(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
     """`InternalClient.stream(method, endpoint, json, headers)` gives chunks, and asks for more of them."""
     internal = client._internal_client

@@ -203,15 +203,13 @@ class AsyncInternalClient:
         json: Optional[Dict[str, Any]] = None,
         headers: Optional[Mapping[str, str]] = None,
         **kwargs: Any,
-    ) -> Dict[str, Any]:
-        """Call an endpoint, and return the JSON of its answer (`{}` where there is none).
+    ) -> Any:
+        """Call an endpoint, and return the JSON of its answer: mostly a dict (`{}` where there is none).
 
         `endpoint` is a path below the base URL, such as `/tasks/task_1`. Further keywords: `params`
         (the query), `timeout` (seconds, for one attempt of this call).
         """
-        answer = await self.send(method, endpoint, json, headers=headers, **kwargs)
-        body: Dict[str, Any] = _responses.read_json(answer)
-        return body
+        return _responses.read_json(await self.send(method, endpoint, json, headers=headers, **kwargs))
 
     async def fetch(self, model: Type[R], method: str, path: str, json: Any = None, **options: Any) -> R:
         """Call an endpoint that answers with a `model`."""
@@ -351,7 +349,7 @@ class AsyncInternalClient:
             url=self._base.below(path, _bodies.query(params or {})),
             headers=list(lines.items()),
             body=body,
-            timeout=timeout or self.timeout,
+            timeout=self.timeout if timeout is None else config.checked("timeout", timeout),
             deadline=self.deadline(),
             total_timeout=self.total_timeout,
             clock=self.clock,

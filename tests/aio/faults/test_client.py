@@ -93,6 +93,18 @@ async def test_a_call_s_own_timeout_is_kept(
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), "soon"])
+async def test_a_call_s_own_timeout_is_checked_as_a_client_s_is(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, timeout: Any
+) -> None:
+    """Only None means that it is not given."""
+    with pytest.raises(ValueError, match="timeout: expected seconds, more than 0"):
+        await async_client._internal_client.request("GET", "/x", timeout=timeout)
+    assert not faults.requests
+    faults.plays(reply(200, [1, 2]))
+    assert await async_client._internal_client.request("GET", "/x", timeout=None) == [1, 2]
+
+
 async def test_the_plan_s_stream_still_works(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
 ) -> None:
