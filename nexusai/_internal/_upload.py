@@ -9,6 +9,7 @@ import time
 from functools import partial
 from typing import Callable, Iterator, Optional
 
+from nexusai._internal._bodies import checked_headers
 from nexusai._internal._runtime import in_thread
 from nexusai._internal._sources import BLOCK, Source, guess_type, next_size
 
@@ -23,11 +24,13 @@ class Upload:
         self._source = source
         self._on_progress = on_progress
         self._boundary = secrets.token_hex(16)
+        kind = content_type or guess_type(source.name)
+        checked_headers({"content-type": kind})
         name = source.name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
         self._head = (
             f"--{self._boundary}\r\n"
             f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
-            f"Content-Type: {content_type or guess_type(source.name)}\r\n\r\n"
+            f"Content-Type: {kind}\r\n\r\n"
         ).encode("utf-8", "replace")
         self._tail = f"\r\n--{self._boundary}--\r\n".encode("ascii")
 

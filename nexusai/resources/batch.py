@@ -96,8 +96,11 @@ class BatchResource:
         their results and the API key are pickled for it.
 
         Raises:
-            ValueError: a name is no method of the client, or the file is no checkpoint.
+            ValueError: a name is no method of the client, the file is no checkpoint, or `concurrency` is less
+                than 1.
         """
+        if concurrency < 1:
+            raise ValueError("concurrency: expected at least 1")
         batch = _Batch(self._client, [Call(*call) for call in calls], on_progress, checkpoint)
         make = batch.make if executor is None else _carrier(self._client, executor)
         try:

@@ -76,6 +76,19 @@ def test_what_is_no_method(faults: FaultServer, client: nexusai.NexusAIClient, n
     assert not faults.requests
 
 
+@pytest.mark.parametrize("concurrency", [0, -1])
+def test_none_at_a_time_is_refused(
+    faults: FaultServer, client: nexusai.NexusAIClient, concurrency: int
+) -> None:
+    """Else nothing would be done, and nobody told."""
+    calls = [("text.generate", {"prompt": "x"})]
+    with pytest.raises(ValueError, match="concurrency: expected at least 1"):
+        client.batch.run(calls, concurrency=concurrency)
+    with pytest.raises(ValueError, match="concurrency: expected at least 1"):
+        client.knowledge_bases.upload_documents("kb_1", [b"a"], concurrency=concurrency)
+    assert not faults.requests
+
+
 def test_what_is_no_checkpoint(client: nexusai.NexusAIClient, tmp_path: Path) -> None:
     """A file of the user's is not overwritten."""
     precious = tmp_path / "thesis.txt"

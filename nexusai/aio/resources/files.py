@@ -39,6 +39,7 @@ class AsyncFilesResource(AsyncResource):
         Raises:
             FileNotFoundError, IsADirectoryError: the path leads to no file.
             TypeError: it is nothing that can be uploaded, such as a file opened in text mode.
+            ValueError: `content_type` cannot stand in a header.
             InvalidRequestError: the platform does not take files of this type (415) or size (413).
         """
         return await self._upload(file, filename, content_type, on_progress)

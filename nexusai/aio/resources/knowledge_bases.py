@@ -145,8 +145,11 @@ class AsyncKnowledgeBasesResource(AsyncResource):
         """Upload several files, `concurrency` at a time, and add them; the tasks in the files' order.
 
         Raises:
+            ValueError: `concurrency` is less than 1.
             APIError, OSError: of the first file that could not be added. Those that were, stay.
         """
+        if concurrency < 1:
+            raise ValueError("concurrency: expected at least 1")
         outcomes: List[Optional[Outcome[DocumentTask]]] = [None] * len(files)
 
         async def add(file: FileSource) -> DocumentTask:

@@ -82,6 +82,19 @@ async def test_what_is_no_method(
     assert not faults.requests
 
 
+@pytest.mark.parametrize("concurrency", [0, -1])
+async def test_none_at_a_time_is_refused(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, concurrency: int
+) -> None:
+    """Else nothing would be done, and nobody told."""
+    calls = [("text.generate", {"prompt": "x"})]
+    with pytest.raises(ValueError, match="concurrency: expected at least 1"):
+        await async_client.batch.run(calls, concurrency=concurrency)
+    with pytest.raises(ValueError, match="concurrency: expected at least 1"):
+        await async_client.knowledge_bases.upload_documents("kb_1", [b"a"], concurrency=concurrency)
+    assert not faults.requests
+
+
 async def test_what_is_no_checkpoint(async_client: nexusai.AsyncNexusAIClient, tmp_path: Path) -> None:
     """A file of the user's is not overwritten."""
     precious = tmp_path / "thesis.txt"

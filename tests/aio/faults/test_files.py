@@ -81,6 +81,16 @@ async def test_the_form(faults: FaultServer, async_client: nexusai.AsyncNexusAIC
     assert b"Content-Type: audio/x-made-up\r\n\r\nabc\r\n--" in third
 
 
+@pytest.mark.parametrize("kind", ["text/plain\r\nX-Evil: 1", "text/plain\r\n\r\nmore", "text/\0", " a/b"])
+async def test_a_type_that_no_header_can_hold(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, kind: str
+) -> None:
+    """It would write lines of its own into the form."""
+    with pytest.raises(ValueError, match="content-type"):
+        await async_client.files.upload(b"abc", "a.txt", content_type=kind)
+    assert not faults.requests
+
+
 async def test_a_file_that_changes_while_it_is_sent(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, tmp_path: Path
 ) -> None:
