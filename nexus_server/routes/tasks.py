@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from nexus_server.auth import CallerDep
 from nexus_server.errors import Conflict
-from nexus_server.routes.dependencies import OriginDep, PlatformDep, PreferencesDep
+from nexus_server.routes.dependencies import IdempotencyKeyDep, OriginDep, PlatformDep, PreferencesDep
 from nexus_server.routes.responses import LAST_PAGE, answer
 from nexus_server.routes.schemas import TaskBody, TaskPage, TaskStatus, TaskType
 from nexus_server.routes.sse import ContractWording, EventStreamResponse, replay
 from nexus_server.services.telling import task_body
+from nexus_server.store.idempotency import IdempotencyKey
 
 router = APIRouter(tags=["tasks"])
 
@@ -89,6 +90,12 @@ async def follow_task(
 
 
 @router.post("/tasks/{task_id}/cancel", responses={200: {"model": TaskBody}})
-async def cancel_task(task_id: str, platform: PlatformDep, caller: CallerDep) -> Response:
+async def cancel_task(
+    task_id: str, platform: PlatformDep, caller: CallerDep, idempotency_key: IdempotencyKeyDep
+) -> Response:
     """Cancel a task; what it does stops at once."""
-    return answer(task_body(await platform.tasks.cancel(caller.api_key_id, task_id)))
+    route = f"POST /tasks/{task_id}/cancel"
+    key = IdempotencyKey(caller.api_key_id, route, idempotency_key, "") if idempotency_key else None
+    cancelled = await platform.tasks.cancel(caller.api_key_id, task_id, key)
+    headers = {"Idempotent-Replayed": "true"} if cancelled.replayed else None
+    return answer(task_body(cancelled.task), headers=headers)

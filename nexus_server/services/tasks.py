@@ -131,20 +131,31 @@ class TaskService:
                     await ended.wait()
         return await self.get(api_key_id, task_id)
 
-    async def cancel(self, api_key_id: str, task_id: str) -> TaskRecord:
+    async def cancel(self, api_key_id: str, task_id: str, key: IdempotencyKey | None = None) -> Accepted:
         """Cancel the caller's task; what it does stops at once.
 
         Raises:
             NotFound: there is no such task.
-            Conflict: it has ended.
+            Conflict: it has ended, and not by an earlier request of this key.
         """
         record = await self.get(api_key_id, task_id)
-        if not await self.end(task_id, "cancelled", detail="cancelled by the caller"):
+
+        async def remember(connection: AsyncConnection) -> None:
+            if key is not None:
+                await idempotency.remember(connection, key, task_id=task_id)
+
+        if not await self.end(task_id, "cancelled", detail="cancelled by the caller", also=remember):
             record = await self.get(api_key_id, task_id)
+            if key is not None and await self._is_known(key):
+                return Accepted(record, replayed=True)
             raise Conflict(f"The task has already ended: it is {record.status}.")
         if not self.stop(task_id) and not record.streamed:
             await self._engine.cancel(task_id)
-        return await self.get(api_key_id, task_id)
+        return Accepted(await self.get(api_key_id, task_id))
+
+    async def _is_known(self, key: IdempotencyKey) -> bool:
+        async with self._database.read() as connection:
+            return await idempotency.recall(connection, key) is not None
 
     async def begin(self, task_id: str) -> TaskRecord | None:
         """Mark a task as running; None when it has ended, so that nothing is left to do."""

@@ -379,6 +379,7 @@ class InternalClient:
         the exchange is closed.
         """
         attempts: List[errors.Attempt] = []
+        lost = False  # whether an attempt may have done its work, unheard
         if self.telemetry is not None and pools is None:  # who else is asked learns nothing of it
             call = self.telemetry.propagated(call)
         pools = pools or self._current_pools()
@@ -393,6 +394,12 @@ class InternalClient:
                 return exchange
             except errors.APIError as failure:
                 error = failure
+            if lost and call.method == "DELETE" and isinstance(error, errors.NotFoundError):
+                if observation is not None:
+                    observation.answered(exchange.status, error.request_id)
+                exchange.settle()
+                return exchange
+            lost = lost or getattr(error, "sent", False)
             limit = self.max_retries if retries is None else retries
             delay = self._delay(error, len(attempts) + 1, call) if len(attempts) < limit else None
             if observation is not None:

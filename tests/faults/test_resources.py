@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List
 import pydantic
 import pytest
 from conftest import KEY
-from faults.server import DONE, Act, Connection, FaultServer, completed, delta, event, reply, stream
+from faults.server import DONE, Act, Connection, FaultServer, completed, delta, drop, event, reply, stream
 
 import nexusai
 from nexusai import error as errors
@@ -157,6 +157,34 @@ def test_knowledge_bases(faults: FaultServer, client: nexusai.NexusAIClient, wra
         "/api/v1/knowledge-bases/kb_1/documents/doc_1",
         "/api/v1/knowledge-bases/kb_1",
     ]
+
+
+@pytest.mark.parametrize(
+    "delete",
+    [
+        lambda c: c.files.delete("file_1"),
+        lambda c: c.sessions.delete("sess_1"),
+        lambda c: c.knowledge_bases.delete("kb_1"),
+        lambda c: c.knowledge_bases.delete_document("kb_1", "doc_1"),
+    ],
+)
+def test_what_an_earlier_attempt_has_deleted(
+    faults: FaultServer, client: nexusai.NexusAIClient, delete: Any
+) -> None:
+    """Its answer was lost, and it is gone: that is success. What was never there is an error still."""
+    gone = reply(404, {"detail": "no such thing"}, x_request_id="req_2")
+    faults.plays(drop(), gone)
+    deleted = delete(client)
+    assert deleted is None or (deleted.deleted_count, deleted.request_id) == (1, "req_2")
+    faults.plays(reply(503, {"detail": "busy"}, retry_after="0"), gone)
+    with pytest.raises(errors.NotFoundError):
+        delete(client)
+    faults.plays(drop(), reply(403, {"detail": "no"}))
+    with pytest.raises(errors.PermissionError):
+        delete(client)
+    faults.plays(drop(), gone)
+    with pytest.raises(errors.NotFoundError):
+        client.files.get("file_1")
 
 
 def test_documents(faults: FaultServer, client: nexusai.NexusAIClient) -> None:

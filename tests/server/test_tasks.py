@@ -137,6 +137,21 @@ def test_cancelling_twice(server: ServerProcess) -> None:
     assert "completed" in answer.json()["detail"]
 
 
+def test_cancelling_again_with_the_same_key(server: ServerProcess) -> None:
+    """Who did not hear the answer asks again, and gets it; anybody else is told that it has ended."""
+    task_id = server.submit(text(fake={"delay": 30}))
+    first, again = (
+        server.client.post(f"/tasks/{task_id}/cancel", headers={"Idempotency-Key": "mine"}) for _ in range(2)
+    )
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json() == first.json()
+    assert first.json()["status"] == "cancelled"
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+    for headers in ({}, {"Idempotency-Key": "another"}):
+        assert server.client.post(f"/tasks/{task_id}/cancel", headers=headers).status_code == 409
+
+
 def test_a_held_call_hears_of_the_cancellation(server: ServerProcess) -> None:
     """It cannot be answered with an output."""
     with ThreadPoolExecutor(1) as pool:

@@ -58,7 +58,7 @@ async def run_to_end(platform: Platform, request: Request, new: NewTask) -> Task
 
 async def _cancel(platform: Platform, task: TaskRecord) -> TaskRecord:
     with suppress(Conflict):  # it has ended meanwhile
-        return await platform.tasks.cancel(task.api_key_id, task.id)
+        return (await platform.tasks.cancel(task.api_key_id, task.id)).task
     return await platform.tasks.get(task.api_key_id, task.id)
 
 

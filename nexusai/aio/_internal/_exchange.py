@@ -136,6 +136,10 @@ class AsyncExchange:
         assert self._answer is not None  # noqa: S101 - `begin` has read it
         return self._answer
 
+    def settle(self) -> None:
+        """Take this answer for one that was lost on its way: what was to be done is done."""
+        self._answer = Answer(204, self.headers, b"{}", self._secret)
+
     def chunks(self) -> AsyncIterator[bytes]:
         """The body of a stream, as it comes; `TransportError` where it breaks off."""
         assert self._response is not None  # noqa: S101 - `begin` has it

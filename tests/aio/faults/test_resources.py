@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List
 import pydantic
 import pytest
 from conftest import KEY
-from faults.server import DONE, Act, Connection, FaultServer, completed, delta, event, reply, stream
+from faults.server import DONE, Act, Connection, FaultServer, completed, delta, drop, event, reply, stream
 
 import nexusai
 from nexusai import error as errors
@@ -163,6 +163,34 @@ async def test_knowledge_bases(
         "/api/v1/knowledge-bases/kb_1/documents/doc_1",
         "/api/v1/knowledge-bases/kb_1",
     ]
+
+
+@pytest.mark.parametrize(
+    "delete",
+    [
+        lambda c: c.files.delete("file_1"),
+        lambda c: c.sessions.delete("sess_1"),
+        lambda c: c.knowledge_bases.delete("kb_1"),
+        lambda c: c.knowledge_bases.delete_document("kb_1", "doc_1"),
+    ],
+)
+async def test_what_an_earlier_attempt_has_deleted(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, delete: Any
+) -> None:
+    """Its answer was lost, and it is gone: that is success. What was never there is an error still."""
+    gone = reply(404, {"detail": "no such thing"}, x_request_id="req_2")
+    faults.plays(drop(), gone)
+    deleted = await delete(async_client)
+    assert deleted is None or (deleted.deleted_count, deleted.request_id) == (1, "req_2")
+    faults.plays(reply(503, {"detail": "busy"}, retry_after="0"), gone)
+    with pytest.raises(errors.NotFoundError):
+        await delete(async_client)
+    faults.plays(drop(), reply(403, {"detail": "no"}))
+    with pytest.raises(errors.PermissionError):
+        await delete(async_client)
+    faults.plays(drop(), gone)
+    with pytest.raises(errors.NotFoundError):
+        await async_client.files.get("file_1")
 
 
 async def test_documents(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
