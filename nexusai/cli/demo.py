@@ -14,7 +14,7 @@ from typing import Callable, Tuple, Union
 import typer
 
 from nexusai.aio.client import AsyncNexusAIClient
-from nexusai.cli import platform, showing
+from nexusai.cli import platform, running, showing
 from nexusai.client import NexusAIClient
 from nexusai.error import APIError
 from nexusai.resources.audio import TTSResponse
@@ -36,8 +36,7 @@ def demo() -> None:
     try:
         _tour()
     except APIError as error:
-        typer.echo(f"The demo stopped: {error}", err=True)
-        raise typer.Exit(1) from None
+        running.fail(f"The demo stopped: {error}", running.FAILURE)
 
 
 def _fetch_model() -> None:

@@ -32,7 +32,7 @@ def upload(
             with showing.bytes_bar(path.name) as show:
                 uploaded.append(client.files.upload(path, on_progress=show))
             if not as_json:
-                typer.echo(uploaded[-1].file_id)
+                showing.line(uploaded[-1].file_id)
     if as_json:
         showing.as_json(uploaded)
 
@@ -68,7 +68,7 @@ def download(file_id: str = _ID, output: Optional[Path] = showing.OUTPUT) -> Non
     """Download a file, into this directory if no other place is given."""
     with running.connect() as client, showing.bytes_bar(file_id) as moved:
         path = client.files.download(file_id, output or Path(), on_progress=moved)
-    typer.echo(str(path))
+    showing.line(str(path))
 
 
 @running.command(app, "delete", "删除文件。")

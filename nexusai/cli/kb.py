@@ -46,7 +46,7 @@ def create(
     if as_json:
         showing.as_json(base)
     else:
-        typer.echo(base.kb_id)
+        showing.line(base.kb_id)
 
 
 @running.command(app, "list", "列出知识库。")

@@ -94,7 +94,7 @@ def transcribe(
     if output is not None:
         showing.write(output, text)
     else:
-        typer.echo(text.rstrip("\n"))
+        showing.line(text.rstrip("\n"))
 
 
 def _target(output: Optional[Path], name: str) -> Path:
@@ -113,7 +113,7 @@ def _report(made: Any, path: Path, *, as_json: bool) -> None:
         note = getattr(made, "revised_prompt", None)
         if note:
             showing.err.print(note, style="dim")
-        typer.echo(str(path))
+        showing.line(str(path))
 
 
 def _subtitles(heard: TranscriptionResponse) -> str:

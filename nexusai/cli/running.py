@@ -19,6 +19,7 @@ import typer
 from typing_extensions import NoReturn
 
 from nexusai import error as errors
+from nexusai.cli import showing
 from nexusai.cli.words import say
 from nexusai.client import NexusAIClient
 from nexusai.config import config
@@ -84,7 +85,7 @@ def platform_of_this_machine() -> Optional[LocalPlatform]:
 
 def fail(message: str, code: int = MISTAKE) -> NoReturn:
     """Say what is wrong, and end."""
-    typer.echo(message, err=True)
+    showing.line(message, to_err=True)
     raise typer.Exit(code)
 
 
@@ -94,6 +95,8 @@ def _told() -> Iterator[None]:
         yield
     except APIError as error:
         fail(_sentence(error), next((code for kinds, code in _CODES if isinstance(error, kinds)), FAILURE))
+    except BrokenPipeError:  # who reads the output has left, such as `head`: no reason to complain
+        raise
     except (ValueError, OSError) as error:
         fail(str(error))
     except KeyboardInterrupt:

@@ -29,7 +29,7 @@ def create(
     given = {"system_prompt": system, "model": model}
     settings: Dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with running.connect() as client:
-        typer.echo(client.sessions.create(agent_config=settings or None, name=name).id)
+        showing.line(client.sessions.create(agent_config=settings or None, name=name).id)
 
 
 @running.command(app, "list", "列出会话，最新的在前。")

@@ -7,12 +7,13 @@ import sys
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 
 from nexusai.cli.words import say
@@ -25,14 +26,37 @@ OUTPUT = typer.Option(
 Columns = Dict[str, Callable[[Any], Any]]
 """Titles, and what stands below each for a row."""
 
-_AS_IT_IS: Dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "soft_wrap": True}
-out: Console = Console(**_AS_IT_IS)
-err: Console = Console(**_AS_IT_IS, stderr=True)
+_STEERING: Dict[int, None] = {
+    code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"
+}
+
+
+class _Screen(Console):
+    """Shows texts as they are, but for what would steer a terminal."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+    def render(
+        self, renderable: RenderableType, options: Optional[ConsoleOptions] = None
+    ) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            is_ours = segment.control is not None
+            yield segment if is_ours else segment._replace(text=_harmless(segment.text, self.file))
+
+
+out: Console = _Screen()
+err: Console = _Screen(stderr=True)
+
+
+def line(text: str, *, to_err: bool = False) -> None:
+    """Print a text and a line break, and nothing else."""
+    typer.echo(_harmless(text, sys.stderr if to_err else sys.stdout), err=to_err)
 
 
 def as_json(value: Any) -> None:
     """Print a result, or several, as JSON."""
-    typer.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+    line(json.dumps(_plain(value), ensure_ascii=False, indent=2))
 
 
 def table(rows: Sequence[Any], columns: Columns, nothing: str) -> None:
@@ -61,9 +85,9 @@ def stream(pieces: Iterator[str]) -> str:
     whole: List[str] = []
     for piece in pieces:
         whole.append(piece)
-        out.print(piece, end="")
-        out.file.flush()
-    out.print()
+        sys.stdout.write(_harmless(piece, sys.stdout))
+        sys.stdout.flush()
+    line("")
     return "".join(whole)
 
 
@@ -137,6 +161,11 @@ def size(count: Optional[int]) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def _harmless(text: str, place: IO[str]) -> str:
+    """A text for a terminal: what comes from models and documents must not set titles or hide lines there."""
+    return text.translate(_STEERING) if place.isatty() else text
 
 
 def _cell(value: Any) -> str:

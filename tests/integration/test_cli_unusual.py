@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
-from faults.server import FaultServer, completed, reply
+from faults.server import DONE, FaultServer, completed, delta, reply, stream
 
 KEY = "nxs_canary_51c0ffee"
+COMMAND = [sys.executable, "-W", "error", "-m", "nexusai"]
+
+
+def environment(faults: FaultServer, **more: str) -> dict[str, str]:
+    named = {"NEXUS_API_KEY": KEY, "NEXUS_BASE_URL": faults.base_url, "NEXUS_LANG": "en", "COLUMNS": "200"}
+    return {**os.environ, **named, **more}
 
 
 def run(
-    faults: FaultServer | None, *words: str, code: int = 0, encoding: str = "utf-8", **more: str
+    faults: FaultServer, *words: str, code: int = 0, encoding: str = "utf-8", **more: str
 ) -> subprocess.CompletedProcess[str]:
-    named = {} if faults is None else {"NEXUS_API_KEY": KEY, "NEXUS_BASE_URL": faults.base_url}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "nexusai", *words],
+        [*COMMAND, *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding=encoding,
         check=False,
         timeout=120,
-        env={**os.environ, "COLUMNS": "200", "NEXUS_LANG": "en", **named, **more},
+        env=environment(faults, **more),
     )
     assert "Traceback" not in done.stderr, done.stderr
     assert done.returncode == code, done.stderr
@@ -100,3 +108,73 @@ def test_a_task_that_takes_longer_than_it_may(faults: FaultServer) -> None:
     """The platform can be reached: the exit code does not say otherwise."""
     faults.chooses = lambda _: reply(200, {**completed(), "status": "running", "output": None})
     assert "task_1" in run(faults, "tasks", "watch", "task_1", "--timeout", "0.2", code=1).stderr
+
+
+def run_in_a_terminal(faults: FaultServer, *words: str) -> str:
+    """What the terminal gets, byte for byte."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment(faults, TERM="xterm", NO_COLOR="1"),
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # that is how its end is told
+        while data := os.read(ours, 65536):
+            shown += data
+    os.close(ours)
+    process.wait(60)
+    return shown.decode("utf-8")
+
+
+STEERING = "a\x1b]0;title\x07b\x1b[31mc\x9b31md\x7f\tend"
+STEERED = re.compile(r"\x1b\]|\x1b\[31m|[\x07\x7f-\x9f]")
+
+
+def test_what_is_shown_does_not_steer_the_terminal(faults: FaultServer) -> None:
+    """Neither an answer, nor a passage, a name or an error."""
+    passage = {"content": STEERING, "similarity_score": 0.9, "doc_id": "d", "kb_id": "kb_1", "chunk_id": "c"}
+    running = {**completed(task_id=STEERING), "status": STEERING, "output": None}
+    shown = {
+        ("text", "hi"): [stream(delta(STEERING), DONE)],
+        ("text", "hi", "--json"): [reply(200, completed(STEERING))],
+        ("kb", "search", "kb_1", "hi"): [reply(200, {"results": [passage]})],
+        ("sessions", "list"): [reply(200, {"sessions": [{"session_id": "s", "name": STEERING}]})],
+        ("tasks", "show", "task_1"): [reply(400, {"detail": STEERING})],
+        ("tasks", "watch", "task_1"): [reply(200, running), reply(200, completed(STEERING))],
+        ("kb", "create", "x"): [reply(201, {"kb_id": STEERING})],
+    }
+    for words, acts in shown.items():
+        faults.plays(*acts)
+        told = run_in_a_terminal(faults, *words)
+        assert "title" in told, words
+        assert not STEERED.findall(told), (words, told)
+
+
+def test_what_is_piped_stays_as_it_is(faults: FaultServer) -> None:
+    """To the last tab."""
+    answer = f"{STEERING} :smile: [b]\n\tall:  \r\n"
+    faults.plays(stream(delta(answer[:5]), delta(answer[5:]), DONE))
+    with subprocess.Popen(
+        [*COMMAND, "text", "hi"], env=environment(faults), stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read().decode() == f"{answer}\n"
+
+
+def test_a_reader_that_leaves(faults: FaultServer) -> None:
+    """Such as `head`: the answer ends without a word."""
+    faults.plays(stream(delta("first"), *[delta("x" * 10_000)] * 50, DONE))
+    ours, theirs = os.pipe()
+    with subprocess.Popen(
+        [*COMMAND, "text", "hi"], env=environment(faults), stdout=theirs, stderr=subprocess.PIPE
+    ) as process:
+        os.close(theirs)
+        assert os.read(ours, 5) == b"first"
+        os.close(ours)
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
