@@ -12,14 +12,16 @@ export const forgetKey = () => sessionStorage.removeItem(KEY_NAME);
 /** The key without its secret part, to be shown. */
 export const maskedKey = (key) => `${key.slice(0, 16)}_••••••••`;
 
-/** Take a key out of the address (`#key=…`), so that it neither stays there nor goes anywhere. */
+/**
+ * Take a key out of the address (`#key=…`), so that it neither stays there nor goes anywhere. It gives the key, "" where
+ * what stands there is none, and null where nothing does.
+ */
 export function takeKeyFromAddress() {
   const match = /^#key=([^&]*)/.exec(location.hash);
-  if (!match) return false;
+  if (!match) return null;
   history.replaceState(null, "", location.pathname);
   const key = decodeSafely(match[1]).trim();
-  if (isKey(key)) setKey(key);
-  return true;
+  return isKey(key) ? key : "";
 }
 
 function decodeSafely(text) {

@@ -1,5 +1,5 @@
 // The page: its frame, which view is shown, and the key, which comes first.
-import { call, forgetKey, getKey, takeKeyFromAddress } from "./api.js";
+import { call, forgetKey, getKey, setKey, takeKeyFromAddress } from "./api.js";
 import { Chat } from "./chat.js";
 import { html, render, useEffect, useRef, useState } from "./dom.js";
 import { getLanguage, setLanguage, t } from "./i18n.js";
@@ -19,19 +19,20 @@ const viewOfAddress = () => {
   return name in VIEWS ? name : "chat";
 };
 
-function App() {
+function App({ start }) {
   const [view, setView] = useState(viewOfAddress());
   const [seen, setSeen] = useState(new Set([view]));
   const [models, setModels] = useState([]);
   const [error, setError] = useState(null);
   const [unlocked, setUnlocked] = useState(Boolean(getKey()));
   const [refused, setRefused] = useState(false);
+  const [broken, setBroken] = useState(start === ""); // the key in the link
   const [, setTurn] = useState(0); // drawn anew in another language
   const moved = useRef(false);
 
-  const lock = (wasRefused) => {
+  const lock = () => {
     forgetKey();
-    setRefused(wasRefused);
+    setRefused(true);
     setUnlocked(false);
     setSeen(new Set([view])); // what the last key could see goes with it
   };
@@ -40,16 +41,18 @@ function App() {
       setModels((await call("GET", "/models")).data);
       setError(null);
     } catch (caught) {
-      if (caught.status === 401) lock(true);
+      if (caught.status === 401) lock();
       else setError(caught);
     }
   };
   useEffect(() => {
     const go = () => {
-      if (takeKeyFromAddress()) {
-        setRefused(false);
-        setUnlocked(Boolean(getKey()));
+      const key = takeKeyFromAddress();
+      if (key && key !== getKey()) {
+        changeKey(key);
+        return;
       }
+      setBroken(key === "");
       const next = viewOfAddress();
       moved.current = true;
       setView(next);
@@ -76,12 +79,13 @@ function App() {
     </header>
     ${unlocked && html`<${Navigation} view=${view} />`}
     <main id="main" tabindex="-1">
+      ${broken && html`<div class="problem" role="alert"><p><strong>${t("key.link")}</strong></p><p>${t("key.wrong")}</p></div>`}
       <${Problem} error=${error}><button type="button" class="quiet small" onClick=${load}>${t("again")}</button><//>
       ${unlocked
         ? [...seen].map((name) => {
             const View = VIEWS[name];
             return html`<section key=${name} class=${`view ${name}`} hidden=${name !== view}>
-              <${View} models=${models} active=${name === view} onForget=${() => lock(false)} />
+              <${View} models=${models} active=${name === view} onForget=${() => changeKey(null)} />
             </section>`;
           })
         : html`<section class="view"><${KeyForm} refused=${refused} onKey=${() => setUnlocked(true)} /></section>`}
@@ -97,6 +101,13 @@ function Navigation({ view }) {
       </li>`)}
     </ul>
   </nav>`;
+}
+
+// Another key, or none: the page begins anew, so that nothing that the last one could see or began stays in it.
+function changeKey(key) {
+  if (key) setKey(key);
+  else forgetKey();
+  location.reload();
 }
 
 // The address is the view's, so the skip link only moves the focus.
@@ -135,6 +146,7 @@ function applyTheme() {
 }
 
 applyTheme();
-takeKeyFromAddress();
-render(html`<${App} />`, document.getElementById("app"));
+const start = takeKeyFromAddress();
+if (start) setKey(start);
+render(html`<${App} start=${start} />`, document.getElementById("app"));
 performance.mark("nexus-ready");

@@ -1,4 +1,4 @@
-// Chat: a conversation that only this page remembers.
+// Chat: a conversation that this page holds. On the platform each question is a task, with what was said before it.
 import { events } from "./api.js";
 import { Conversation, plain } from "./conversation.js";
 import { html, useState } from "./dom.js";

@@ -30,7 +30,8 @@ export function Conversation({ start = [], answer, python, empty, stopped, onCha
     } finally {
       const settled = writing.settle();
       setTurns(settled ? [...before, settled] : turns);
-      if (!settled) setDraft(question.content); // nothing came: it can be sent again
+      // Where nothing came, it can be sent again; what was typed meanwhile stays below it.
+      if (!settled) setDraft((typed) => [question.content, typed].filter(Boolean).join("\n\n"));
       onChange?.();
     }
   });

@@ -206,6 +206,7 @@ function Ask({ id, models }) {
     if (!busy && asked) run(true);
   };
   const set = (name) => (event) => setOptions({ ...options, [name]: event.target.value });
+  const cite = (number) => html`<${Citation} number=${number} source=${shown.sources[number - 1]} />`;
 
   return html`<section class="card" aria-labelledby="ask">
     <h2 id="ask">${t("knowledge.ask.title")}</h2>
@@ -237,16 +238,25 @@ function Ask({ id, models }) {
     </form>
     <${Problem} error=${error} />
     <${Status}>${busy ? t("knowledge.looking") : shown ? shown.text ?? t("knowledge.found", { count: shown.sources.length }) : ""}<//>
-    ${shown?.text !== undefined && shown && html`<div class="answer" aria-busy=${busy}><${Markdown} text=${shown.text} /></div>`}
+    ${shown?.text !== undefined && shown && html`<div class="answer" aria-busy=${busy}><${Markdown} text=${shown.text} cite=${cite} /></div>`}
     ${shown && html`<${Sources} ...${shown} />`}
   </section>`;
 }
+
+/** A number in an answer: it leads to its source. One that no source has was made up by the model, and is marked. */
+function Citation({ number, source }) {
+  if (!source) return html`<span class="stray" title=${t("knowledge.stray")}>[${number}?]</span>`;
+  const look = () => document.getElementById(idOf(source)).focus();
+  return html`<button type="button" class="cite" aria-label=${t("knowledge.source", { number })} onClick=${look}>[${number}]</button>`;
+}
+
+const idOf = (source) => `source-${source.chunk_id}`;
 
 function Sources({ question, sources }) {
   if (!sources.length) return html`<p class="note">${t("knowledge.nothing")}</p>`;
   return html`<h3>${t("knowledge.sources")}</h3>
     <ol class="sources">
-      ${sources.map((each) => html`<li key=${each.chunk_id}>
+      ${sources.map((each) => html`<li key=${each.chunk_id} id=${idOf(each)} tabindex="-1">
         <p class="note">
           <strong>${each.metadata.filename}</strong>
           ${each.metadata.page != null && ` · ${t("knowledge.page", { page: each.metadata.page })}`}

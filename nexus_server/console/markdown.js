@@ -3,12 +3,17 @@
 import { html } from "./dom.js";
 import { Code } from "./parts.js";
 
-const INLINE = /(`+)(.+?)\1|\*\*(.+?)\*\*|\*([^*\s][^*]*?)\*|\[([^\]\n]+)\]\((https?:\/\/[^\s)]+)\)/gs;
+// Bounded: where a mark is never closed, the rest of the text would be read again from each place in it.
+const INLINE =
+  /(`{1,9})(.+?)\1|\*\*(.+?)\*\*|\*([^*\s][^*]*?)\*|\[([^[\]\n]{1,500})\]\((https?:\/\/[^\s)]{1,2000})\)/gs;
+const CITATION = /[[［【](\d{1,3}(?:\s?[,，、]\s?\d{1,3})*)[\]］】]/;
 const FENCE = /^ {0,3}(```+|~~~+)\s*([\w+#.-]*)[^`]*$/;
 const ITEM = /^\s*([-*+]|\d{1,9}[.)])\s+(.*)$/;
 
-export function Markdown({ text }) {
-  return html`<div class="prose">${blocks(text).map(show)}</div>`;
+/** `cite(number)` shows a number that stands for a source: [1], [1, 2], ［1］. Without it they are text. */
+export function Markdown({ text, cite }) {
+  const write = (part) => inline(part, cite);
+  return html`<div class="prose">${blocks(text).map((block) => show(block, write))}</div>`;
 }
 
 /** The blocks of a text: code, headings, lists, quotes and paragraphs. */
@@ -28,8 +33,8 @@ function blockAt(lines, at) {
   const fence = FENCE.exec(lines[at]);
   if (fence) return codeAt(lines, at, fence);
   if (!lines[at].trim()) return { kind: "blank", size: 1 };
-  const heading = /^(#{1,6})\s+(.*?)\s*#*$/.exec(lines[at]);
-  if (heading) return { kind: "heading", text: heading[2], size: 1 };
+  const heading = /^(#{1,6})\s+(.*)$/.exec(lines[at]);
+  if (heading) return { kind: "heading", text: heading[2].replace(/\s#{1,6}\s*$/, ""), size: 1 };
   if (ITEM.test(lines[at])) return listAt(lines, at);
   if (lines[at].startsWith(">")) {
     const rows = run(lines, at, (line) => line.startsWith(">"));
@@ -67,38 +72,44 @@ function run(lines, at, belongs) {
   return lines.slice(at, end);
 }
 
-function show(block) {
+function show(block, write) {
   switch (block.kind) {
     case "code":
       return html`<${Code} code=${block.text} language=${block.language} />`;
     case "heading":
-      return html`<p class="heading">${inline(block.text)}</p>`;
+      return html`<p class="heading">${write(block.text)}</p>`;
     case "quote":
-      return html`<blockquote>${inline(block.text)}</blockquote>`;
+      return html`<blockquote>${write(block.text)}</blockquote>`;
     case "list":
       return block.ordered
-        ? html`<ol start=${block.start}>${block.items.map((item) => html`<li>${inline(item)}</li>`)}</ol>`
-        : html`<ul>${block.items.map((item) => html`<li>${inline(item)}</li>`)}</ul>`;
+        ? html`<ol start=${block.start}>${block.items.map((item) => html`<li>${write(item)}</li>`)}</ol>`
+        : html`<ul>${block.items.map((item) => html`<li>${write(item)}</li>`)}</ul>`;
     default:
-      return html`<p>${inline(block.text)}</p>`;
+      return html`<p>${write(block.text)}</p>`;
   }
 }
 
-function inline(text) {
+function inline(text, cite) {
   const parts = [];
   let from = 0;
   for (const match of text.matchAll(INLINE)) {
-    parts.push(text.slice(from, match.index), styled(match));
+    parts.push(cited(text.slice(from, match.index), cite), styled(match, cite));
     from = match.index + match[0].length;
   }
-  return [...parts, text.slice(from)];
+  return [...parts, cited(text.slice(from), cite)];
 }
 
-function styled([, , code, strong, emphasis, label, url]) {
+function styled([, , code, strong, emphasis, label, url], cite) {
   if (code !== undefined) return html`<code>${code}</code>`;
-  if (strong !== undefined) return html`<strong>${strong}</strong>`;
-  if (emphasis !== undefined) return html`<em>${emphasis}</em>`;
+  if (strong !== undefined) return html`<strong>${cited(strong, cite)}</strong>`;
+  if (emphasis !== undefined) return html`<em>${cited(emphasis, cite)}</em>`;
   return html`<a href=${url} target="_blank" rel="noopener noreferrer">${label}</a>`;
+}
+
+function cited(text, cite) {
+  if (!cite) return text;
+  const numbers = (list) => list.split(/\D+/).map((number) => cite(Number(number)));
+  return text.split(CITATION).map((part, index) => (index % 2 ? numbers(part) : part));
 }
 
 /** A text with these terms marked. */

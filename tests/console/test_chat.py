@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 
+import pytest
 from console.visiting import Browser, Visit
 from playwright.sync_api import expect
 from server.process import ServerProcess
+from server.test_auth import store_key
 
 NASTY = (
     "<img src=x onerror=alert(1)><script>alert(2)</script>[x](javascript:alert(3)) ![y](http://127.0.0.2/z)"
@@ -75,15 +79,39 @@ def test_markdown_is_shown_and_markup_is_text(visit: Visit) -> None:
     """Code, lists and emphasis; but nothing that a model says becomes an element of its own."""
     use_scripted(visit)
     code = "```python\nprint('<b>')\n```"
-    tell(visit, text=f"# Title\n\nSome **bold** and `code`.\n\n1. one\n2. two\n\n{code}\n\n{NASTY}")
+    tell(visit, text=f"# Title ##\n\nSome **bold** and `code`.\n\n1. one\n2. two\n\n{code}\n\n{NASTY}")
     ask(visit, NASTY)
     answer = visit.page.get_by_role("article", name="Answer")
     expect(answer.get_by_role("listitem")).to_have_text(["one", "two"])
+    expect(answer.locator(".heading")).to_have_text("Title")
     expect(answer.get_by_text("bold", exact=True)).to_have_css("font-weight", "700")
     expect(answer.get_by_role("group")).to_have_text("print('<b>')")
     expect(answer.get_by_text("<img src=x onerror=alert(1)>")).to_be_visible()
     assert visit.page.locator("main img, main script, main a[href^='javascript']").count() == 0
     expect(visit.page.get_by_role("article", name="You")).to_have_text(NASTY)
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("[a](https://example.com/x) and [b](https://example.com/y)", ["a", "b"]),
+        ("[" * 20_000, []),  # each of these was read again and again from every place in it
+        ("[a](https://" * 2_000, []),
+        ("`" * 20_001 + "x", []),
+        ("# " + "#" * 20_000 + "x", []),
+        (f"[{'x' * 501}](https://example.com/)", []),
+        (f"[x](https://example.com/{'x' * 2000})", []),
+    ],
+    ids=["links", "brackets", "addresses", "ticks", "hashes", "a long label", "a long address"],
+)
+def test_marks_are_looked_for_within_bounds(visit: Visit, text: str, links: list[str]) -> None:
+    """A mark that is not closed is text, and costs no more than its length."""
+    use_scripted(visit)
+    tell(visit, text=text)
+    ask(visit, "Mark.")
+    answer = visit.page.get_by_role("article", name="Answer")
+    expect(answer.get_by_text("8 tokens")).to_be_visible()
+    expect(answer.get_by_role("link")).to_have_text(links)
 
 
 def test_an_answer_that_is_cut_never_passes_for_a_whole_one(visit: Visit) -> None:
@@ -134,6 +162,82 @@ def test_a_key_is_asked_for_and_tried(browser: Browser, platform: ServerProcess)
     box.press("Enter")
     expect(visit.page.get_by_role("heading", name="Chat")).to_be_visible()
     assert visit.leave() == []
+
+
+def test_a_link_with_another_key_begins_anew(visit: Visit) -> None:
+    """Nothing of the former key stays in the page; a link with the same key changes nothing."""
+    page, platform = visit.page, visit.platform
+    base = platform.client.post("/knowledge-bases", json={"name": "Former"}).json()
+    use_scripted(visit)
+    tell(visit, text="Said to the former key.")
+    ask(visit, "Who am I?")
+    expect(page.get_by_role("article", name="Answer")).to_contain_text("Said to the former key.")
+    visit.go("Knowledge")
+    visit.page.get_by_role("button", name="Former").first.click()
+    expect(page.get_by_role("heading", name="Former")).to_be_visible()
+
+    follow(visit, platform.key)
+    expect(page.get_by_role("article", name="Answer")).to_contain_text("Said to the former key.")
+    with page.expect_response("**/api/v1/models") as loaded:
+        follow(visit, other := store_key(platform))
+    assert other in (loaded.value.request.header_value("authorization") or "")
+    expect(visit.field("Model")).to_be_visible()
+    assert page.evaluate("sessionStorage['nexus.key']") == other
+    assert other not in page.url
+    expect(page.get_by_role("article")).to_have_count(0)
+    visit.go("Knowledge")
+    expect(page.get_by_role("heading", name="Knowledge bases")).to_be_visible()
+    expect(page.get_by_text("Former")).to_have_count(0)
+    platform.client.delete(f"/knowledge-bases/{base['kb_id']}")
+
+
+def follow(visit: Visit, key: str) -> None:
+    """Follow a link with a key in the tab that is open."""
+    visit.page.evaluate("key => { location.hash = `key=${key}`; }", key)
+
+
+@pytest.mark.parametrize("start", ["", None], ids=["unlocked", "locked"])
+def test_a_broken_key_in_a_link_is_told(browser: Browser, platform: ServerProcess, start: str | None) -> None:
+    """It changes nothing but the address; it is said when the page opens, and in one that is open."""
+    visit = browser.visit(platform, key=start)
+    before = visit.page.evaluate("sessionStorage['nexus.key'] ?? null")
+    follow(visit, "nxs_cut")
+    told = visit.page.get_by_role("alert").filter(has_text="The link's key cannot be used")
+    expect(told).to_contain_text("it starts with nxs_")
+    assert "nxs_cut" not in visit.page.url
+    assert visit.page.evaluate("sessionStorage['nexus.key'] ?? null") == before
+    visit.page.goto("about:blank")
+    visit.open("nxs_cut")
+    expect(told).to_be_visible()
+    assert visit.leave() == []
+
+
+def test_what_was_typed_meanwhile_stays(visit: Visit) -> None:
+    """Where nothing came, the question can be sent again, and the next one is still there."""
+    use_scripted(visit)
+    tell(visit, status=500, error={"message": "broken"}, first_delay=1)
+    ask(visit, "The first.")
+    expect(visit.button("Stop")).to_be_visible()
+    visit.field("Message").fill("The second.")
+    expect(visit.page.get_by_role("alert")).to_contain_text("The platform could not do it.")
+    expect(visit.field("Message")).to_have_value("The first.\n\nThe second.")
+    visit.forgive("Failed to load resource")
+
+
+def test_what_is_kept_is_told(visit: Visit) -> None:
+    """A chat stays on the platform as tasks, and the page says so before anything is asked."""
+    expect(visit.page.get_by_text("What you ask stays on the platform as a task")).to_be_visible()
+    use_scripted(visit)
+    tell(visit, text="I shall remember.")
+    ask(visit, "My secret is 4711.")
+    expect(visit.page.get_by_role("article", name="Answer")).to_contain_text("I shall remember.")
+    visit.go("Tasks")
+    task = visit.page.locator("li.task").first
+    task.get_by_text("Details").click()
+    expect(task.get_by_role("group", name="JSON")).to_contain_text("I shall remember.")
+    with closing(sqlite3.connect(visit.platform.data_dir / "nexus.db")) as database:
+        rows = database.execute("SELECT input FROM tasks WHERE input LIKE '%My secret is 4711.%'").fetchall()
+    assert len(rows) == 1
 
 
 def test_a_platform_that_is_gone(visit: Visit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from console.test_chat import tell
 from console.visiting import Visit
 from playwright.sync_api import expect
 
@@ -71,6 +72,28 @@ def test_drop_search_and_ask(visit: Visit) -> None:
     visit.button("Delete canteen.txt").click()
     visit.button("Really delete canteen.txt?").click()
     expect(documents).to_have_count(1)
+
+
+def test_a_number_leads_to_its_source(visit: Visit) -> None:
+    """One that no source has is marked as such; in code it is no citation."""
+    open_base(visit)
+    page = visit.page
+    drop(visit, [("handbook.md", HANDBOOK.decode())])
+    visit.field("Question").fill("How many days of paid leave are there?")
+    ask = page.get_by_role("region", name="Ask the documents")
+    ask.get_by_text("Options").click()
+    visit.field("Model").select_option("fake/fake-small")
+    visit.field("Passages at most").fill("1")
+    tell(visit, text="**Twenty-five [1].** A year［1］, they say 【1】; `a[1]`. But [2] and [1, 7]、[0].")
+    expect(page.get_by_role("region", name="Documents").get_by_role("listitem")).to_contain_text("completed")
+    visit.button("Ask").click()
+    answer = page.locator(".answer[aria-busy=false]")
+    expect(answer).to_have_text("Twenty-five [1]. A year[1], they say [1]; a[1]. But [2?] and [1][7?]、[0?].")
+    expect(answer.get_by_role("button")).to_have_count(4)
+    expect(answer.locator(".stray")).to_have_text(["[2?]", "[7?]", "[0?]"])
+    expect(answer.locator(".stray").first).to_have_attribute("title", "No source has this number.")
+    answer.get_by_role("button", name="Source 1").first.click()
+    expect(ask.locator("ol > li").first).to_be_focused()
 
 
 def _shown(visit: Visit) -> str:
