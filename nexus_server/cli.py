@@ -296,7 +296,18 @@ def _store(models_dir: Path | None) -> ModelStore:
 
 
 def _settings(**given: Any) -> ServerSettings:
-    """The settings, with what was given on the command line first."""
+    try:
+        return read_settings(**given)
+    except ValueError as error:
+        _fail(str(error), _MISTAKE)
+
+
+def read_settings(**given: Any) -> ServerSettings:
+    """The settings, with what was given on the command line first.
+
+    Raises:
+        ValueError: they cannot be used; the message is for people, and holds no values.
+    """
     try:
         return ServerSettings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -305,9 +316,9 @@ def _settings(**given: Any) -> ServerSettings:
             for problem in error.errors(include_input=False, include_url=False)
         ]
         told = "; ".join(problems)
-        _fail(say(f"The settings cannot be used: {told}.", f"设置无效：{told}。"), _MISTAKE)
+        raise ValueError(say(f"The settings cannot be used: {told}.", f"设置无效：{told}。")) from None
     except ValueError as error:  # JSON in the environment, TOML in the file
-        _fail(say(f"The settings cannot be read: {error}.", f"无法读取设置：{error}。"), _MISTAKE)
+        raise ValueError(say(f"The settings cannot be read: {error}.", f"无法读取设置：{error}。")) from None
 
 
 def _row(model: LocalModel, installed: InstalledModel | None) -> dict[str, Any]:

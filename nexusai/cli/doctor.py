@@ -116,22 +116,25 @@ def _proxies(what: str) -> List[Finding]:
     return [Finding(what, "note", ", ".join(names), advice)]
 
 
-def _disk(what: str) -> List[Finding]:
-    folder = Path(os.environ.get("NEXUS_SERVER_DATA_DIR") or Path.home())
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    found = say(f"{showing.size(free)} free", f"剩余 {showing.size(free)}")
-    enough = free >= _LEAST_FREE
-    advice = "" if enough else say("Models need 0.1 to 2 GB each.", "每个模型需要 0.1 到 2 GB。")
-    return [Finding(what, "ok" if enough else "wrong", found, advice)]
-
-
 def _local(what: str) -> List[Finding]:
     problem = platform.missing()
-    if problem is None:
-        return [Finding(what, "ok", say("installed", "已安装"))]
-    return [Finding(what, "note", problem)]
+    if problem is not None:
+        return [Finding(what, "note", problem)]
+    data, models = platform.directories()
+    return [
+        Finding(what, "ok", say("installed", "已安装")),
+        _directory(say("Data directory", "数据目录"), data),
+        _directory(say("Models directory", "模型目录"), models),
+    ]
+
+
+def _directory(what: str, path: Path) -> Finding:
+    made = next(place for place in (path, *path.parents) if place.exists())
+    free = shutil.disk_usage(made).free
+    found = say(f"{path}, {showing.size(free)} free", f"{path}，剩余 {showing.size(free)}")
+    if free >= _LEAST_FREE:
+        return Finding(what, "ok", found)
+    return Finding(what, "wrong", found, say("Models need 0.1 to 2 GB each.", "每个模型需要 0.1 到 2 GB。"))
 
 
 def _platform(what: str) -> List[Finding]:
@@ -186,7 +189,6 @@ _CHECKS: List[Tuple[str, Check]] = [
     (say("Versions", "版本"), _versions),
     (say("API key", "API 密钥"), _key),
     (say("Proxy", "代理"), _proxies),
-    (say("Disk", "磁盘"), _disk),
     (say("Local platform", "本地平台"), _local),
     (say("Address", "地址"), _platform),
 ]

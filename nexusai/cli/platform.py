@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
-from typing import Callable, Optional
+from pathlib import Path
+from typing import Callable, Optional, Tuple
 
 import typer
 
@@ -49,6 +50,18 @@ def missing() -> Optional[str]:
             "此环境未安装本地平台：pip install 'nexus-ai-sdk[local]'",
         )
     return None
+
+
+def directories() -> Tuple[Path, Path]:
+    """Where the platform that is installed here keeps its data, and where its models.
+
+    Raises:
+        ValueError: its settings cannot be used.
+    """
+    from nexus_server import cli
+
+    settings = cli.read_settings()
+    return settings.data_dir, settings.models_dir
 
 
 def pull_recommended() -> None:

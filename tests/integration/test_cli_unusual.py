@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from faults.server import DONE, FaultServer, completed, delta, reply, stream
@@ -178,3 +179,20 @@ def test_a_reader_that_leaves(faults: FaultServer) -> None:
         assert process.stderr is not None
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+def test_the_doctor_tells_the_directories(
+    faults: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that `config.toml` names; where it cannot be read, that is told, and no secret in it."""
+    monkeypatch.delenv("NEXUS_SERVER_MODELS_DIR", raising=False)
+    (tmp_path / "config.toml").write_text(f'models_dir = "{tmp_path}/elsewhere/models"')
+    faults.chooses = lambda _: reply(200, {"data": []})
+    mine = {"NEXUS_SERVER_DATA_DIR": str(tmp_path)}
+    done = run(faults, "doctor", **mine)
+    assert f"Data directory: {tmp_path}, " in done.stdout
+    assert f"Models directory: {tmp_path}/elsewhere/models, " in done.stdout
+    (tmp_path / "config.toml").write_text('upstreams = "sk-canary"')
+    wrong = run(faults, "doctor", code=1, **mine)
+    assert "upstreams" in wrong.stdout
+    assert "sk-canary" not in wrong.stdout
