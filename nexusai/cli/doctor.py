@@ -9,7 +9,6 @@ import time
 from importlib import metadata
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Tuple
-from urllib.parse import urlsplit
 
 import typer
 
@@ -156,10 +155,9 @@ def _reached(what: str, client: NexusAIClient) -> Finding:
         client.warmup()
         taken = (time.perf_counter() - began) * 1000
     except (NetworkError, APITimeoutError) as error:
-        here = urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1")
         start = say("Start it: nexusai serve", "启动平台：nexusai serve")
         other = say("Check NEXUS_BASE_URL, the network and the proxy.", "请检查 NEXUS_BASE_URL、网络与代理。")
-        return Finding(what, "wrong", error.message, start if here else other)
+        return Finding(what, "wrong", error.message, other if running.is_elsewhere() else start)
     return Finding(
         what, "ok", say(f"{address} answers in {taken:.0f} ms", f"{address} 响应用时 {taken:.0f} 毫秒")
     )

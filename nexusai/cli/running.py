@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional
+from urllib.parse import urlsplit
 
 import typer
 from typing_extensions import NoReturn
@@ -72,6 +73,11 @@ def address() -> str:
     """Where `connect` leads."""
     found = platform_of_this_machine()
     return config.base_url if found is None else found.base_url
+
+
+def is_elsewhere() -> bool:
+    """Whether `connect` leads to another machine."""
+    return urlsplit(address()).hostname not in ("localhost", "127.0.0.1", "::1")
 
 
 def platform_of_this_machine() -> Optional[LocalPlatform]:

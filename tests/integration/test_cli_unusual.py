@@ -196,3 +196,50 @@ def test_the_doctor_tells_the_directories(
     wrong = run(faults, "doctor", code=1, **mine)
     assert "upstreams" in wrong.stdout
     assert "sk-canary" not in wrong.stdout
+
+
+OFFERED = [
+    {
+        "id": "big-[1]",
+        "owned_by": "far",
+        "task_types": ["text_generation"],
+        "default_for": ["text_generation"],
+    },
+    {"id": "eyes", "owned_by": "near", "task_types": ["image_generation"], "default_for": []},
+]
+WITHOUT_THE_PLATFORM = "import sys; sys.modules['dbos'] = None; from nexusai.cli import main; main()"
+
+
+def test_models_of_a_platform_elsewhere(faults: FaultServer, tmp_path: Path) -> None:
+    """They are what can be asked for there; those of this machine are shown when they are asked for."""
+    elsewhere = {
+        "NEXUS_BASE_URL": "http://models.example/api/v1",
+        "HTTP_PROXY": faults.base_url.removesuffix("/api/v1"),
+        "NEXUS_SERVER_MODELS_DIR": str(tmp_path),
+    }
+    faults.plays(reply(200, {"data": OFFERED}), reply(200, {"data": OFFERED}), reply(401, {"detail": "No."}))
+    assert re.search(r"big-\[1\] +far +text_generation", run(faults, "models", "list", **elsewhere).stdout)
+    listed = json.loads(run(faults, "models", "list", "--json", **elsewhere).stdout)
+    assert [model["id"] for model in listed] == ["big-[1]", "eyes"]
+    assert "401" in run(faults, "models", "list", code=3, **elsewhere).stderr
+    assert "Kept in" in run(faults, "models", "list", "--models-dir", str(tmp_path), **elsewhere).stdout
+    assert "Kept in" in run(faults, "models", "list", NEXUS_SERVER_MODELS_DIR=str(tmp_path)).stdout
+
+
+def test_models_where_no_platform_is_installed(faults: FaultServer) -> None:
+    """What the platform offers is listed all the same; to fetch and to delete takes one that is here."""
+    faults.plays(reply(200, {"data": OFFERED}))
+    for words, code, told in (
+        (["list"], 0, "eyes"),
+        (["pull", "smollm2-135m", "--source", "hub"], 2, "nexus-ai-sdk[local]"),
+        (["rm", "x"], 2, "nexus-ai-sdk[local]"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_THE_PLATFORM, "models", *words],
+            env=environment(faults),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code
+        assert told in done.stdout + done.stderr
