@@ -242,7 +242,13 @@ class Config:
             from dotenv import dotenv_values, find_dotenv
 
             path = find_dotenv(usecwd=True)
-            found = dotenv_values(path) if path else {}
+            found: Optional[Dict[str, Optional[str]]] = {}
+            try:
+                found = dotenv_values(path) if path else {}
+            except UnicodeDecodeError:
+                found = None
+            if found is None:  # not above: that error has the whole file with it, and would come along
+                raise ValueError(f"{path}: expected a text in UTF-8; save it as one.")
             self._file = {name: value and Secret(value) for name, value in found.items()}
         return self._file
 

@@ -64,7 +64,7 @@ def show(file_id: str = _ID, as_json: bool = showing.AS_JSON) -> None:
 
 
 @running.command(app, "download", "下载文件。")
-def download(file_id: str = _ID, output: Optional[Path] = showing.OUTPUT) -> None:
+def download(file_id: str = _ID, output: Optional[Path] = showing.OUTPUT_OR_FOLDER) -> None:
     """Download a file, into this directory if no other place is given."""
     with running.connect() as client, showing.bytes_bar(file_id) as moved:
         path = client.files.download(file_id, output or Path(), on_progress=moved)

@@ -29,7 +29,7 @@ def mount(app: typer.Typer) -> None:
 
 def image(
     prompt: Optional[List[str]] = typer.Argument(None, help=say("What to show.", "画面内容。")),
-    output: Optional[Path] = showing.OUTPUT,
+    output: Optional[Path] = showing.OUTPUT_OR_FOLDER,
     size: Optional[str] = typer.Option(None, help=say("Such as 1024x1024.", "例如 1024x1024。")),
     ratio: Optional[str] = typer.Option(None, help=say("Such as 16:9.", "例如 16:9。")),
     model: Optional[str] = _MODEL,
@@ -50,7 +50,7 @@ def speak(
     text: Optional[List[str]] = typer.Argument(
         None, help=say("The text; or piped in.", "文本；也可从管道输入。")
     ),
-    output: Optional[Path] = showing.OUTPUT,
+    output: Optional[Path] = showing.OUTPUT_OR_FOLDER,
     voice: Optional[str] = typer.Option(None, help=say("Whose voice.", "音色。")),
     speed: Optional[float] = typer.Option(None, help=say("1 is usual.", "1 为正常语速。")),
     audio_format: Optional[str] = typer.Option(None, "--format", help="wav, mp3, flac, opus …"),

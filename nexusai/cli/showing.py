@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,9 +20,35 @@ from rich.table import Table
 from nexusai.cli.words import say
 
 AS_JSON = typer.Option(False, "--json", help=say("Print JSON, for programs.", "输出 JSON，供程序使用。"))
-OUTPUT = typer.Option(
-    None, "--output", "-o", help=say("Write to this file.", "写入此文件。"), show_default=False
-)
+
+
+def _in_a_folder(path: Optional[Path]) -> Optional[Path]:
+    """Refuse at once what could not be written later, when the answer is there."""
+    if path is None or path.exists():
+        return path
+    if not path.parent.is_dir():
+        raise typer.BadParameter(say(f"There is no folder {path.parent}.", f"没有目录 {path.parent}。"))
+    if not os.access(path.parent, os.W_OK):
+        raise typer.BadParameter(say(f"{path.parent} cannot be written to.", f"无法写入 {path.parent}。"))
+    return path
+
+
+def _output(*, folder: bool) -> Any:
+    return typer.Option(
+        None,
+        "--output",
+        "-o",
+        help=say("Write to this file.", "写入此文件。"),
+        show_default=False,
+        dir_okay=folder,
+        writable=True,
+        callback=_in_a_folder,
+    )
+
+
+OUTPUT = _output(folder=False)
+OUTPUT_OR_FOLDER = _output(folder=True)
+"""In a folder, what is written gets its own name."""
 
 Columns = Dict[str, Callable[[Any], Any]]
 """Titles, and what stands below each for a row."""

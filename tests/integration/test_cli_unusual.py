@@ -243,3 +243,20 @@ def test_models_where_no_platform_is_installed(faults: FaultServer) -> None:
         )
         assert done.returncode == code
         assert told in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["text", "hi"], ["embed", "hi"], ["image", "a cat"], ["speak", "hi"], ["files", "download", "f"]],
+)
+def test_where_nothing_can_be_written(faults: FaultServer, words: list[str], tmp_path: Path) -> None:
+    """Nothing is asked for."""
+    told = run(faults, *words, "-o", str(tmp_path / "none" / "x"), code=2).stderr
+    assert "no folder" in told
+    assert not faults.requests
+
+
+def test_a_folder_is_no_file_to_write(faults: FaultServer, tmp_path: Path) -> None:
+    """Nor is anything asked for then."""
+    assert "directory" in run(faults, "text", "hi", "-o", str(tmp_path), code=2).stderr
+    assert not faults.requests

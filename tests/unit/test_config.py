@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,16 @@ def test_dotenv_is_found_above(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.chdir(below)
     nexusai.config.reset()
     assert nexusai.config.api_key == "from_file"
+
+
+def test_a_dotenv_that_cannot_be_read(tmp_path: Path) -> None:
+    """It is named, and nothing that stands in it is told."""
+    (tmp_path / ".env").write_bytes("NEXUS_API_KEY=nxs_canary_é\n".encode("utf-16"))
+    nexusai.config.reset()
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path / ".env"))) as caught:
+        nexusai.config.resolve()
+    assert "canary" not in repr(caught.value)
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(
