@@ -27,9 +27,19 @@ class Index:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / INDEX
-        kept = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
-        self.kb_id: str = kept.get("kb_id", "")
-        self.files: dict[str, dict[str, str]] = kept.get("files", {})
+        self.kb_id = ""
+        self.files: dict[str, dict[str, str]] = {}
+        if self._path.exists():
+            self.load()
+
+    def load(self) -> None:
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            self.kb_id = str(kept["kb_id"])
+            for name, file in kept["files"].items():
+                self.files[name] = {key: str(file[key]) for key in ("digest", "file_id", "doc_id")}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ValueError(f"{self._path} is damaged: delete it, and the folder is read anew.") from None
 
     def forget(self) -> None:
         self.kb_id, self.files = "", {}
@@ -56,13 +66,8 @@ def main() -> int:
                 return 1
             for question in questions(arguments.question):
                 answer(client, index, question, arguments)
-    except (nexusai.APIError, OSError) as error:
+    except (nexusai.APIError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
-        return 1
-    except ValueError:
-        print(
-            f"{arguments.folder / INDEX} is damaged: delete it, and the folder is read anew.", file=sys.stderr
-        )
         return 1
     return 0
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import suppress
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import nexusai
 from nexusai.resources.sessions import Session
@@ -100,10 +101,15 @@ form.onsubmit = async event => {
 }
 stop.onclick = () => reading.abort()
 anew.onclick = async () => {
-  await fetch("anew", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })
-  said.replaceChildren()
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }
+  const answer = await fetch("anew", options)
+  if (answer.ok) said.replaceChildren()
+  else show("error", (await answer.json()).error)
 }
-fetch("history").then(answer => answer.json()).then(all => all.forEach(each => show(each.role, each.content)))
+fetch("history").then(answer => answer.json()).then(told => {
+  if (told.error) show("error", told.error)
+  else told.forEach(each => show(each.role, each.content))
+})
 </script>
 """
 
@@ -115,6 +121,20 @@ class Chat(BaseHTTPRequestHandler):
     agent: dict[str, Any]
 
     def do_GET(self) -> None:
+        self.answered(self.get)
+
+    def do_POST(self) -> None:
+        self.answered(self.post)
+
+    def answered(self, act: Callable[[], None]) -> None:
+        """Do what the page asks for; what goes wrong on the platform is told to it."""
+        with suppress(ConnectionError):  # stopped, or the page was left
+            try:
+                act()
+            except nexusai.APIError as error:
+                self.reply(json.dumps({"error": str(error)}).encode() + b"\n", "application/json", 502)
+
+    def get(self) -> None:
         if not self.is_ours():
             self.send_error(403)
         elif self.path == "/":
@@ -127,7 +147,7 @@ class Chat(BaseHTTPRequestHandler):
         else:
             self.send_error(404)
 
-    def do_POST(self) -> None:
+    def post(self) -> None:
         # A form or a script of another site cannot send JSON here without asking, which is not answered.
         if not self.is_ours() or self.headers.get_content_type() != "application/json":
             self.send_error(403)
@@ -148,24 +168,24 @@ class Chat(BaseHTTPRequestHandler):
             self.send_error(400, "A question is JSON: a text, not too long")
             return
         session = self.session() or self.client.sessions.create(name="chat_page", agent_config=self.agent)
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-ndjson")
-        self.send_header("Set-Cookie", f"{COOKIE}={session.id}; HttpOnly; SameSite=Strict; Max-Age=31536000")
-        self.end_headers()
         stream = session.stream(text)
         try:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-ndjson")
+            self.send_header(
+                "Set-Cookie", f"{COOKIE}={session.id}; HttpOnly; SameSite=Strict; Max-Age=31536000"
+            )
+            self.end_headers()
             for told in answer(stream):
                 self.wfile.write(json.dumps(told).encode() + b"\n")
-        except ConnectionError:
-            pass  # stopped, or the page was left: the platform stops writing, too
         finally:
-            stream.close()
+            stream.close()  # where the page was left, the platform stops writing, too
 
     def question(self) -> str | None:
-        size = int(self.headers.get("Content-Length") or 0)
-        if not 0 < size <= MOST:
-            return None
         try:
+            size = int(self.headers.get("Content-Length") or 0)
+            if not 0 < size <= MOST:
+                return None
             text = json.loads(self.rfile.read(size))["text"]
         except (ValueError, KeyError, TypeError):
             return None
@@ -185,8 +205,8 @@ class Chat(BaseHTTPRequestHandler):
         """Whether the page was asked for by the name of this machine, not by one that merely leads here."""
         return self.headers.get("Host") in (f"{name}:{self.server.server_port}" for name in NAMES)
 
-    def reply(self, content: bytes, kind: str) -> None:
-        self.send_response(200)
+    def reply(self, content: bytes, kind: str, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

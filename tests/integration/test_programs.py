@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -39,9 +40,19 @@ def environment(url: str, key: str) -> dict[str, str]:
     }
 
 
+def address(platform: ServerProcess | FaultServer) -> tuple[str, str]:
+    """Where it is, and a key for it."""
+    return (
+        (platform.base_url, "nxs_canary")
+        if isinstance(platform, FaultServer)
+        else (platform.url, platform.key)
+    )
+
+
 def run(
-    platform: ServerProcess, program: str, *words: object, code: int = 0, stdin: str = ""
+    platform: ServerProcess | FaultServer, program: str, *words: object, code: int = 0, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
+    url, key = address(platform)
     done = subprocess.run(
         command(program, *words),
         input=stdin,
@@ -49,11 +60,11 @@ def run(
         encoding="utf-8",
         check=False,
         timeout=300,
-        env=environment(platform.url, platform.key),
+        env=environment(url, key),
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
-    assert platform.key not in done.stdout + done.stderr
+    assert key not in done.stdout + done.stderr
     return done
 
 
@@ -154,15 +165,34 @@ def test_a_folder_that_is_not_there(platform: ServerProcess, tmp_path: Path) -> 
     assert "delete it" in run(platform, "ask_folder.py", tmp_path, "hi", code=1).stderr
 
 
+@pytest.mark.parametrize("kept", ["{", "[]", '{"files": []}', '{"files": {"a.md": {}}}'])
+def test_an_index_that_is_damaged(faults: FaultServer, tmp_path: Path, kept: str) -> None:
+    """It is named, whatever is wrong with it."""
+    (tmp_path / ".ask_folder.json").write_text(kept, encoding="utf-8")
+    done = run(faults, "ask_folder.py", tmp_path, "hi", code=1)
+    assert f"{tmp_path / '.ask_folder.json'} is damaged: delete it" in done.stderr
+
+
+def test_another_mistake_is_no_damaged_index(
+    faults: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told for what it is."""
+    monkeypatch.setenv("NEXUS_TIMEOUT", "abc")
+    told = run(faults, "ask_folder.py", tmp_path, "hi", code=1).stderr
+    assert "NEXUS_TIMEOUT" in told
+    assert "damaged" not in told
+
+
 @contextmanager
-def chat_page(platform: ServerProcess) -> Iterator[str]:
+def chat_page(platform: ServerProcess | FaultServer) -> Iterator[str]:
     """The address of the page."""
+    url, key = address(platform)
     process = subprocess.Popen(
         command("chat_page.py", "--port", 0, "--system", "Answer with few words."),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        env=environment(platform.url, platform.key),
+        env=environment(url, key),
     )
     assert process.stdout is not None
     try:
@@ -199,6 +229,26 @@ def test_a_chat_page(platform: ServerProcess) -> None:
         assert page.get("/none").status_code == 404
         assert page.post("/anew", json={}).status_code == 200
         assert page.get("/history").json() == []
+
+
+def test_a_chat_page_without_a_platform(faults: FaultServer) -> None:
+    """What the platform says goes to the page, and the page's own mistakes are told as such."""
+    faults.chooses = lambda _: reply(401, {"detail": "Not with this key."})
+    cookies = {"conversation": "sess_1"}
+    with chat_page(faults) as address, httpx.Client(base_url=address, cookies=cookies) as page:
+        for answer in (
+            page.get("/history"),
+            page.post("/say", json={"text": "hi"}),
+            page.post("/anew", json={}),
+        ):
+            assert answer.status_code == 502
+            assert "Not with this key." in answer.json()["error"]
+        odd = {"Content-Type": "application/json", "Content-Length": "many"}
+        with socket.create_connection(("127.0.0.1", httpx.URL(address).port or 0)) as line:
+            host = f"127.0.0.1:{httpx.URL(address).port}"
+            sent = "".join(f"{name}: {value}\r\n" for name, value in {"Host": host, **odd}.items())
+            line.sendall(f"POST /say HTTP/1.1\r\n{sent}\r\n".encode())
+            assert line.recv(100).startswith(b"HTTP/1.0 400 ")
 
 
 class Standing:
