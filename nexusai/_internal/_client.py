@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
@@ -371,8 +371,9 @@ class InternalClient:
         streaming: bool = False,
         pools: Optional[Pools] = None,
         retries: Optional[int] = None,
+        on_attempt: Optional[Callable[[Exchange], None]] = None,
     ) -> Exchange:
-        """Send until there is an answer below 300.
+        """Send until there is an answer below 300. Each attempt is told before it begins.
 
         An ordinary answer is read within the same attempt, so that a body which breaks off is tried
         again like everything else. A `streaming` one is left to the caller, and holds its slot until
@@ -386,6 +387,8 @@ class InternalClient:
         self._budget.earn()
         while True:
             exchange = Exchange(pools, call, self._api_key, streaming=streaming)
+            if on_attempt is not None:
+                on_attempt(exchange)
             observation = self.observer.begin(call, len(attempts) + 1)
             try:
                 exchange.begin()

@@ -56,6 +56,7 @@ class Exchange:
     """One attempt: a request, its answer, and the slot that both use."""
 
     _pool: Optional[Pool] = None
+    _interrupted = False
 
     def __init__(self, pools: Pools, call: Call, secret: str, *, streaming: bool) -> None:
         self._pools = pools
@@ -84,12 +85,15 @@ class Exchange:
 
         Raises:
             APIError: there is no answer, or it says that something is wrong.
+            StreamInterruptedError: `interrupt` was called meanwhile.
         """
         try:
             self._begin()
         except BaseException as error:
             self.close()
             forget_locals(error)
+            if self._interrupted and isinstance(error, Exception):
+                raise errors.StreamInterruptedError("It was closed before its answer came.") from error
             if isinstance(error, TransportError):
                 raise self.failure(error) from error
             raise
@@ -99,6 +103,8 @@ class Exchange:
         limit = min(call.deadline, call.clock.monotonic() + call.timeout)
         self._pool = self._pools.current()
         self._transport = self._pool.take(id(self), limit)
+        if self._interrupted:
+            raise TransportError("closed", timed_out=False, sent=False)
         body = call.body
         paced = self._streaming or isinstance(body, Upload)  # lasts as long as bytes are moving
         deadline = call.deadline if paced else limit
@@ -175,6 +181,15 @@ class Exchange:
             )
         self._complete = True
         return bytes(whole)
+
+    def interrupt(self) -> None:
+        """End whatever another task or thread just waits for here: there it raises, and is closed."""
+        self._interrupted = True
+        transport = self._transport
+        if transport is not None and transport.hasten(0.0):  # it may be connecting still
+            finish(transport.close)
+        elif self._response is not None:
+            self.close()
 
     def close(self) -> None:
         """Give the slot back; its connection too, if the answer was read to its end.

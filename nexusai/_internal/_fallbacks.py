@@ -79,7 +79,7 @@ class FallbackProcessor(StreamProcessor):
                     yield chunk
                 return
             except errors.APIError as error:
-                if self.has_begun or not goes_on(client, choices, error, deadline):
+                if self._stopped or self.has_begun or not goes_on(client, choices, error, deadline):
                     raise
             finally:
                 finish(inner.close)

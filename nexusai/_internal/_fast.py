@@ -40,7 +40,8 @@ class FastTransport:
         if body is not None and not isinstance(body, bytes):
             blocks = Blocks(body, self._waiter)
         pending = prepared(self._engine, request, blocks)
-        self._waiter.begin(self._engine, request, exact=blocks is None)
+        # A stream may be closed by another task while its head is waited for, so that has to be done here.
+        self._waiter.begin(self._engine, request, exact=blocks is None and request.whole)
         try:
             answer = self._waiter.run("read", sending(pending))
             if blocks is not None:

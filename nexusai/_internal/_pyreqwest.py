@@ -330,6 +330,13 @@ class AsyncWaiter(_Patience):
             self._awaited = None
             work.close()
 
+    def hasten(self, seconds: float) -> None:
+        """Give what is still to be read only so long; if that is none, whoever waits hears of it now."""
+        super().hasten(seconds)
+        if seconds <= 0:
+            self.stop()
+            self._ring()
+
     def pause(self) -> None:
         """What follows does not depend on the other side."""
         self.since = _FAR
@@ -468,6 +475,12 @@ class Waiter(_Patience):
         finally:
             work.close()
 
+    def hasten(self, seconds: float) -> None:
+        """Give what is still to be read only so long; if that is none, whoever waits hears of it now."""
+        super().hasten(seconds)
+        if seconds <= 0:
+            self._wake_ups.put(None)
+
     def _wait(self, step: str) -> None:
         while True:
             # Where pyreqwest keeps to the limits, it closes the connection, too: it goes first.
@@ -477,6 +490,8 @@ class Waiter(_Patience):
             try:
                 wake_up = self._wake_ups.get(True, min(left, _LONGEST))
             except Empty:
+                continue
+            if wake_up is None:
                 continue
             if self.blocks is None or not self.blocks.asked(wake_up):
                 return

@@ -52,11 +52,14 @@ class StreamProcessor:
     known, so that a stream with other pieces is not completed by it. All else is a note: who speaks, facts.
     """
 
+    _stopped = False  # of the class: one that begins anew with another model has not forgotten it
+
     def __init__(self, client: InternalClient, call: Call) -> None:
         self._client = client
         self._call = call
         self._watch: Optional[StreamObservation] = None
         self._exchange: Optional[Exchange] = None
+        self._opening: Optional[Exchange] = None
         self._decoder = EventDecoder()
         self._last_content = 0.0
         self._last_id = ""
@@ -69,7 +72,6 @@ class StreamProcessor:
         self._task_id: Optional[str] = None
         self._resumable = False
         self._process = process()
-        self._stopped = False
         self._trouble: Optional[errors.APIError] = None
         self._failures = 0
         self._pieces_at_failure = 0
@@ -134,8 +136,8 @@ class StreamProcessor:
             watch.ended(how, trouble, facts, self.request_id)
 
     def _read(self) -> Iterator[JSONObject]:
-        exchange = self._open(self._call)
         try:
+            exchange = self._open(self._call)
             while True:
                 trouble = None
                 try:
@@ -166,7 +168,14 @@ class StreamProcessor:
             self.close()
 
     def _open(self, call: Call) -> Exchange:
-        exchange = self._exchange = self._client.open(call, streaming=True)
+        try:
+            exchange = self._client.open(call, streaming=True, on_attempt=self._begins)
+        except errors.APIError:
+            self._heed_stop()
+            raise
+        finally:
+            self._opening = None
+        self._exchange = exchange
         if self._stopped:
             self.close()
         self._heed_stop()
@@ -180,6 +189,10 @@ class StreamProcessor:
         self._task_id = self._header("x-task-id") or self._task_id
         self._resumable = bool(self._task_id) and "resumable" in (self._header("preference-applied") or "")
         return exchange
+
+    def _begins(self, attempt: Exchange) -> None:
+        self._opening = attempt
+        self._heed_stop()
 
     def _resume(self, cause: Optional[TransportError]) -> Optional[Exchange]:
         """The stream from where it was; None where it has ended, or only its task is left to ask.
@@ -261,6 +274,7 @@ class StreamProcessor:
             task = poller.wait(self.task_id)
         except errors.APIError:
             raise trouble from trouble.__cause__
+        self._heed_stop()
         if task.status == "failed":
             failure = task.error or TaskFailure()
             raise errors.StreamError(failure.message, error_code=failure.code, **self._so_far())
@@ -282,11 +296,18 @@ class StreamProcessor:
     def stop(self) -> None:
         """Leave, while another task or thread waits for the next chunk: it is told."""
         self._stopped = True
-        self._leave()
+        exchange = self._opening or self._exchange
+        if exchange is not None:
+            exchange.interrupt()
+        self._cancel()
 
     def _leave(self) -> None:
-        """Stop what nobody will read: the platform cannot know that this is no broken connection."""
+        """Stop what nobody will read."""
         self.close()
+        self._cancel()
+
+    def _cancel(self) -> None:
+        """Tell the platform, which cannot know that this is no broken connection."""
         if not self._resumable or self.ended or self._process is not process():
             return  # in a forked child it is the parent's stream, who may read on
         call = self._client.call("POST", _bodies.path("tasks", self._task_id or "", "cancel"))
@@ -567,7 +588,8 @@ class TextStream:
             self._chunks.close()  # type: ignore[attr-defined]  # it is a generator
         except (RuntimeError, ValueError):  # which is running
             self._processor.stop()
-        self._processor.close()
+        else:
+            self._processor.close()
 
     def __enter__(self) -> TextStream:
         return self

@@ -309,7 +309,18 @@ def test_what_may_be_repeated(error: errors.APIError, get: bool, post: bool) -> 
 
     A full pool has had its time, and who is not trusted now will not be in a second.
     """
-    assert (_may_repeat(error, "GET"), _may_repeat(error, "POST")) == (get, post)
+    for first in (True, False):
+        repeated = (_may_repeat(error, "GET", first=first), _may_repeat(error, "POST", first=first))
+        assert repeated == (get, post)
+
+
+def test_only_a_later_attempt_may_meet_its_own_first() -> None:
+    """By its idempotency key, and where the platform says when to come back."""
+    running = failure(errors.ConflictError, 409, retry_after=0.0)
+    assert _may_repeat(running, "POST", first=False)
+    assert not _may_repeat(running, "POST", first=True)
+    assert not _may_repeat(running, "GET", first=False)
+    assert not _may_repeat(failure(errors.ConflictError, 409), "POST", first=False)
 
 
 def test_what_came_of_an_attempt() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any, Dict, List
 
 import pytest
@@ -12,6 +13,8 @@ from faults.server import (
     DONE,
     PATIENCE,
     STREAM_HEAD,
+    Act,
+    Connection,
     FaultServer,
     completed,
     delta,
@@ -27,7 +30,7 @@ from faults.server import (
 
 import nexusai
 from nexusai import error as errors
-from nexusai._internal._runtime import in_thread
+from nexusai._internal._runtime import each, in_thread
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 LAST = event({"usage": USAGE, "finish_reason": "stop", "model": "m"})
@@ -259,6 +262,91 @@ def test_leaving_stops_a_stream_that_would_wait(faults: FaultServer, client: nex
             break
     assert in_thread(lambda: faults.hung_up.wait(PATIENCE))
     assert faults.requests[1].target == "/api/v1/tasks/task_s/cancel"
+
+
+def announced(arrived: threading.Event, act: Act) -> Act:
+    """The same act, begun with a word to the test."""
+
+    def play(connection: Connection) -> None:
+        arrived.set()
+        act(connection)
+
+    return play
+
+
+def closed_by_another(
+    reading: nexusai.TextStream, arrived: threading.Event, a_piece: threading.Event
+) -> errors.StreamInterruptedError:
+    """What a reader gets whose stream another task or thread closes, once something has `arrived`."""
+    caught: List[errors.APIError] = []
+
+    def work(part: str) -> None:
+        if part == "close":
+            assert in_thread(lambda: arrived.wait(PATIENCE))
+            reading.close()
+            return
+        try:
+            for _ in reading:
+                a_piece.set()
+        except errors.APIError as error:
+            caught.append(error)
+
+    each(work, ["read", "close"], 2, lambda _, outcome: outcome.value())
+    (told,) = caught
+    assert isinstance(told, errors.StreamInterruptedError)
+    assert "it was closed while it was read" in str(told)
+    return told
+
+
+@pytest.mark.parametrize("fallbacks", [None, [{"model": "b"}]])
+@pytest.mark.parametrize("told", [b"", STREAM_HEAD, STREAM_HEAD + b": ping\n\n"])
+def test_another_may_close_it_before_its_first_piece(
+    faults: FaultServer,
+    client: nexusai.NexusAIClient,
+    transport: str,
+    told: bytes,
+    fallbacks: Any,
+) -> None:
+    """The reader is told at once, the connection is closed, and nobody else is asked."""
+    arrived = threading.Event()
+    faults.plays(announced(arrived, hang(told)), stream(delta("from another"), DONE))
+    closed_by_another(client.text.stream("hi", fallbacks=fallbacks), arrived, threading.Event())
+    if transport != "fast":  # pyreqwest closes no connection whose head has not come
+        assert in_thread(lambda: faults.hung_up.wait(PATIENCE))
+    assert len(faults.requests) == 1
+    assert (client.text.stream("hi").read()).text == "from another"
+
+
+def test_another_may_close_it_between_two_pieces(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """The connection is closed, whatever carries it."""
+    a_piece = threading.Event()
+    faults.plays(hang(STREAM_HEAD, delta("a")), stream(DONE))
+    told = closed_by_another(client.text.stream("hi"), a_piece, a_piece)
+    assert told.partial_text == "a"
+    assert in_thread(lambda: faults.hung_up.wait(PATIENCE))
+    assert (client.text.stream("hi").read()).text == ""
+
+
+def test_another_may_close_it_between_two_attempts(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """Then it is not asked for again."""
+    arrived = threading.Event()
+    faults.plays(announced(arrived, reply(503, {"detail": "busy"}, retry_after="1")), stream(DONE))
+    closed_by_another(client.text.stream("hi"), arrived, threading.Event())
+    assert len(faults.requests) == 1
+
+
+def test_another_may_close_it_while_it_is_taken_up(
+    faults: FaultServer, client: nexusai.NexusAIClient
+) -> None:
+    """The platform hears of it, and the reader has what had come."""
+    arrived = threading.Event()
+    faults.plays(drop(RESUMABLE, numbered("a", 1)), announced(arrived, hang()), reply(200, {}))
+    told = closed_by_another(client.text.stream("hi"), arrived, threading.Event())
+    assert (told.partial_text, told.task_id) == ("a", "task_s")
+    targets = [seen.target.partition("task_s")[2] for seen in faults.requests]
+    assert targets == ["", "/events", "/cancel"]
 
 
 @pytest.mark.parametrize("cut", ["before the facts", "after the facts"])

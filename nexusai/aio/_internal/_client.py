@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, List, Mapping, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, List, Mapping, Optional, Tuple, Type
 
 from nexusai import error as errors
 from nexusai.__version__ import __version__
@@ -373,8 +373,9 @@ class AsyncInternalClient:
         streaming: bool = False,
         pools: Optional[AsyncPools] = None,
         retries: Optional[int] = None,
+        on_attempt: Optional[Callable[[AsyncExchange], None]] = None,
     ) -> AsyncExchange:
-        """Send until there is an answer below 300.
+        """Send until there is an answer below 300. Each attempt is told before it begins.
 
         An ordinary answer is read within the same attempt, so that a body which breaks off is tried
         again like everything else. A `streaming` one is left to the caller, and holds its slot until
@@ -388,6 +389,8 @@ class AsyncInternalClient:
         self._budget.earn()
         while True:
             exchange = AsyncExchange(pools, call, self._api_key, streaming=streaming)
+            if on_attempt is not None:
+                on_attempt(exchange)
             observation = self.observer.begin(call, len(attempts) + 1)
             try:
                 await exchange.begin()

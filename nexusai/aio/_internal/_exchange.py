@@ -54,6 +54,7 @@ class AsyncExchange:
     """One attempt: a request, its answer, and the slot that both use."""
 
     _pool: Optional[AsyncPool] = None
+    _interrupted = False
 
     def __init__(self, pools: AsyncPools, call: Call, secret: str, *, streaming: bool) -> None:
         self._pools = pools
@@ -82,12 +83,15 @@ class AsyncExchange:
 
         Raises:
             APIError: there is no answer, or it says that something is wrong.
+            StreamInterruptedError: `interrupt` was called meanwhile.
         """
         try:
             await self._begin()
         except BaseException as error:
             await self.aclose()
             forget_locals(error)
+            if self._interrupted and isinstance(error, Exception):
+                raise errors.StreamInterruptedError("It was closed before its answer came.") from error
             if isinstance(error, TransportError):
                 raise self.failure(error) from error
             raise
@@ -97,6 +101,8 @@ class AsyncExchange:
         limit = min(call.deadline, call.clock.monotonic() + call.timeout)
         self._pool = self._pools.current()
         self._transport = await self._pool.take(id(self), limit)
+        if self._interrupted:
+            raise TransportError("closed", timed_out=False, sent=False)
         body = call.body
         paced = self._streaming or isinstance(body, AsyncUpload)  # lasts as long as bytes are moving
         deadline = call.deadline if paced else limit
@@ -173,6 +179,15 @@ class AsyncExchange:
             )
         self._complete = True
         return bytes(whole)
+
+    async def interrupt(self) -> None:
+        """End whatever another task or thread just waits for here: there it raises, and is closed."""
+        self._interrupted = True
+        transport = self._transport
+        if transport is not None and transport.hasten(0.0):  # it may be connecting still
+            await async_finish(transport.aclose)
+        elif self._response is not None:
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Give the slot back; its connection too, if the answer was read to its end.

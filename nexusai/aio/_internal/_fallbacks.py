@@ -77,7 +77,7 @@ class AsyncFallbackProcessor(AsyncStreamProcessor):
                     yield chunk
                 return
             except errors.APIError as error:
-                if self.has_begun or not goes_on(client, choices, error, deadline):
+                if self._stopped or self.has_begun or not goes_on(client, choices, error, deadline):
                     raise
             finally:
                 await async_finish(inner.aclose)

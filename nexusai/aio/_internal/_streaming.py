@@ -50,11 +50,14 @@ class AsyncStreamProcessor:
     known, so that a stream with other pieces is not completed by it. All else is a note: who speaks, facts.
     """
 
+    _stopped = False  # of the class: one that begins anew with another model has not forgotten it
+
     def __init__(self, client: AsyncInternalClient, call: Call) -> None:
         self._client = client
         self._call = call
         self._watch: Optional[StreamObservation] = None
         self._exchange: Optional[AsyncExchange] = None
+        self._opening: Optional[AsyncExchange] = None
         self._decoder = EventDecoder()
         self._last_content = 0.0
         self._last_id = ""
@@ -67,7 +70,6 @@ class AsyncStreamProcessor:
         self._task_id: Optional[str] = None
         self._resumable = False
         self._process = process()
-        self._stopped = False
         self._trouble: Optional[errors.APIError] = None
         self._failures = 0
         self._pieces_at_failure = 0
@@ -132,8 +134,8 @@ class AsyncStreamProcessor:
             watch.ended(how, trouble, facts, self.request_id)
 
     async def _read(self) -> AsyncIterator[JSONObject]:
-        exchange = await self._open(self._call)
         try:
+            exchange = await self._open(self._call)
             while True:
                 trouble = None
                 try:
@@ -164,7 +166,14 @@ class AsyncStreamProcessor:
             await self.aclose()
 
     async def _open(self, call: Call) -> AsyncExchange:
-        exchange = self._exchange = await self._client.open(call, streaming=True)
+        try:
+            exchange = await self._client.open(call, streaming=True, on_attempt=self._begins)
+        except errors.APIError:
+            self._heed_stop()
+            raise
+        finally:
+            self._opening = None
+        self._exchange = exchange
         if self._stopped:
             await self.aclose()
         self._heed_stop()
@@ -178,6 +187,10 @@ class AsyncStreamProcessor:
         self._task_id = self._header("x-task-id") or self._task_id
         self._resumable = bool(self._task_id) and "resumable" in (self._header("preference-applied") or "")
         return exchange
+
+    def _begins(self, attempt: AsyncExchange) -> None:
+        self._opening = attempt
+        self._heed_stop()
 
     async def _resume(self, cause: Optional[TransportError]) -> Optional[AsyncExchange]:
         """The stream from where it was; None where it has ended, or only its task is left to ask.
@@ -261,6 +274,7 @@ class AsyncStreamProcessor:
             task = await poller.wait(self.task_id)
         except errors.APIError:
             raise trouble from trouble.__cause__
+        self._heed_stop()
         if task.status == "failed":
             failure = task.error or TaskFailure()
             raise errors.StreamError(failure.message, error_code=failure.code, **self._so_far())
@@ -282,11 +296,18 @@ class AsyncStreamProcessor:
     async def stop(self) -> None:
         """Leave, while another task or thread waits for the next chunk: it is told."""
         self._stopped = True
-        await self._leave()
+        exchange = self._opening or self._exchange
+        if exchange is not None:
+            await exchange.interrupt()
+        await self._cancel()
 
     async def _leave(self) -> None:
-        """Stop what nobody will read: the platform cannot know that this is no broken connection."""
+        """Stop what nobody will read."""
         await self.aclose()
+        await self._cancel()
+
+    async def _cancel(self) -> None:
+        """Tell the platform, which cannot know that this is no broken connection."""
         if not self._resumable or self.ended or self._process is not process():
             return  # in a forked child it is the parent's stream, who may read on
         call = self._client.call("POST", _bodies.path("tasks", self._task_id or "", "cancel"))
@@ -567,7 +588,8 @@ class AsyncTextStream:
             await self._chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
         except (RuntimeError, ValueError):  # which is running
             await self._processor.stop()
-        await self._processor.aclose()
+        else:
+            await self._processor.aclose()
 
     async def __aenter__(self) -> AsyncTextStream:
         return self
