@@ -423,7 +423,7 @@ class _AsyncBlock:
     """A block that is asked for.
 
     No coroutine, of which Python would complain if it were never awaited: pyreqwest may ask for a block that
-    it does not come to take, since its request is over.
+    it does not come to take, since its request is over. `_Block` is none for the same reason.
     """
 
     def __init__(self, blocks: AsyncBlocks) -> None:
@@ -520,11 +520,8 @@ class Blocks:
     def __aiter__(self) -> Blocks:
         return self
 
-    async def __anext__(self) -> bytes:
-        try:
-            return next(self._blocks)
-        except StopIteration:
-            raise StopAsyncIteration from None
+    def __anext__(self) -> _Block:
+        return _Block(self._blocks)
 
     def asked(self, wake_up: Any) -> bool:
         """Whether pyreqwest wanted a block, which it now has."""
@@ -549,6 +546,20 @@ class Blocks:
 
     def release(self) -> None:
         """Nothing, here."""
+
+
+class _Block:
+    """A block that is asked for: the next one, whose taking waits for nothing."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+
+    def __await__(self) -> Generator[Any, Any, bytes]:
+        yield from ()
+        try:
+            return next(self._blocks)
+        except StopIteration:
+            raise StopAsyncIteration from None
 
 
 class _Taken:

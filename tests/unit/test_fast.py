@@ -272,6 +272,19 @@ def test_an_upload_that_ends_early_leaves_nothing_in_its_loop(
     assert told == []
 
 
+def test_a_block_that_nobody_takes_is_nothing_to_complain_of() -> None:
+    """pyreqwest may ask for one, and find only then that its request is over."""
+    from nexusai._internal._pyreqwest import Blocks, Waiter
+
+    blocks = Blocks(iter([b"a", b"b"]), Waiter())
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        asked: Any = blocks.__anext__()
+        del asked
+        gc.collect()
+    assert complaints == []
+
+
 def test_an_upload_that_is_given_up_is_never_taken_for_a_whole_one(faults: FaultServer) -> None:
     """One whose length nobody knows has a mark at its end, which must not come."""
     _at_once(faults, lambda _: None)
