@@ -130,7 +130,7 @@ class Download:
             OSError: the file cannot be written.
         """
         target = _target(Path(path), self.filename)
-        partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+        partial = _part_of(target)
         try:
             file = in_thread(lambda: partial.open("xb"))
             with file:
@@ -188,6 +188,22 @@ class Download:
         self.close()
 
 
+def written(path: Path, content: bytes) -> Path:
+    """A file with this content: whole, or not there. In a directory it is called `download`."""
+    target = _target(path, None)
+    partial = _part_of(target)
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+            _flush(file)
+        os.replace(partial, target)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    return target
+
+
 class _Check:
     """Whether all bytes have come, and the right ones: a strong ETag of ours is their SHA-256."""
 
@@ -219,6 +235,11 @@ def _target(path: Path, filename: Optional[str]) -> Path:
     if path.is_dir():
         return path / (filename or "download")
     return path
+
+
+def _part_of(target: Path) -> Path:
+    """Where a file is until it is whole."""
+    return target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
 
 
 def _number(header: Optional[str]) -> Optional[int]:

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 from pydantic import PrivateAttr
 
 from nexusai._internal._client import InternalClient, client_like
+from nexusai._internal._download import written
 from nexusai._internal._runtime import in_thread
 from nexusai.config import config
 from nexusai.error import InvalidResponseError
@@ -88,7 +89,7 @@ class Media(Bound):
         if not address.startswith("data:"):
             return (self._source().download_url(address)).save(path)
         content = _data_of(address)
-        return in_thread(lambda: _write(Path(path), content))
+        return in_thread(lambda: written(Path(path), content))
 
 
 def bound(result: T, client: InternalClient) -> T:
@@ -98,11 +99,6 @@ def bound(result: T, client: InternalClient) -> T:
         for part in result._parts():
             bound(part, client)
     return result
-
-
-def _write(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
 
 
 def _data_of(address: str) -> bytes:

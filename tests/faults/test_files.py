@@ -292,6 +292,24 @@ def test_several_pictures(faults: FaultServer, client: nexusai.NexusAIClient) ->
     assert image.read() == b"A"
 
 
+def test_a_picture_within_the_answer_is_saved_as_any_other(
+    faults: FaultServer, client: nexusai.NexusAIClient, tmp_path: Path
+) -> None:
+    """In a directory, too; what was there under its name is exchanged, not overwritten."""
+    output = {"image_url": "data:image/png;base64,QQ==", "width": 1, "height": 1}
+    faults.plays(reply(200, {"task_id": "t", "status": "completed", "output": output}))
+    image = client.images.generate("one")
+    assert (image.save(tmp_path)).read_bytes() == b"A"
+    earlier, link = tmp_path / "earlier.png", tmp_path / "link.png"
+    earlier.write_bytes(b"earlier")
+    os.link(earlier, link)
+    assert image.save(earlier) == earlier
+    assert (earlier.read_bytes(), link.read_bytes()) == (b"A", b"earlier")
+    with pytest.raises(FileNotFoundError):
+        image.save(tmp_path / "nowhere" / "x.png")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["download", "earlier.png", "link.png"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

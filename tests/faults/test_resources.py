@@ -171,17 +171,22 @@ def test_knowledge_bases(faults: FaultServer, client: nexusai.NexusAIClient, wra
 def test_what_an_earlier_attempt_has_deleted(
     faults: FaultServer, client: nexusai.NexusAIClient, delete: Any
 ) -> None:
-    """Its answer was lost, and it is gone: that is success. What was never there is an error still."""
+    """Its answer was lost, and it is gone: that is success."""
     gone = reply(404, {"detail": "no such thing"}, x_request_id="req_2")
     faults.plays(drop(), gone)
     deleted = delete(client)
     assert deleted is None or (deleted.deleted_count, deleted.request_id) == (1, "req_2")
+
+
+def test_what_no_earlier_attempt_has_deleted(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
+    """The platform was busy, or it refuses, or nothing was to be deleted at all."""
+    gone = reply(404, {"detail": "no such thing"})
     faults.plays(reply(503, {"detail": "busy"}, retry_after="0"), gone)
     with pytest.raises(errors.NotFoundError):
-        delete(client)
+        client.files.delete("file_1")
     faults.plays(drop(), reply(403, {"detail": "no"}))
     with pytest.raises(errors.PermissionError):
-        delete(client)
+        client.files.delete("file_1")
     faults.plays(drop(), gone)
     with pytest.raises(errors.NotFoundError):
         client.files.get("file_1")

@@ -13,6 +13,7 @@ from pydantic import PrivateAttr
 
 from nexusai._internal._runtime import async_in_thread
 from nexusai.aio._internal._client import AsyncInternalClient, client_like
+from nexusai.aio._internal._download import written
 from nexusai.config import config
 from nexusai.error import InvalidResponseError
 from nexusai.models import Result
@@ -86,7 +87,7 @@ class AsyncMedia(AsyncBound):
         if not address.startswith("data:"):
             return await (await self._source().download_url(address)).save(path)
         content = _data_of(address)
-        return await async_in_thread(lambda: _write(Path(path), content))
+        return await async_in_thread(lambda: written(Path(path), content))
 
 
 def bound(result: T, client: AsyncInternalClient) -> T:
@@ -96,11 +97,6 @@ def bound(result: T, client: AsyncInternalClient) -> T:
         for part in result._parts():
             bound(part, client)
     return result
-
-
-def _write(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
 
 
 def _data_of(address: str) -> bytes:

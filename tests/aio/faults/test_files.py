@@ -300,6 +300,24 @@ async def test_several_pictures(faults: FaultServer, async_client: nexusai.Async
     assert await image.read() == b"A"
 
 
+async def test_a_picture_within_the_answer_is_saved_as_any_other(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, tmp_path: Path
+) -> None:
+    """In a directory, too; what was there under its name is exchanged, not overwritten."""
+    output = {"image_url": "data:image/png;base64,QQ==", "width": 1, "height": 1}
+    faults.plays(reply(200, {"task_id": "t", "status": "completed", "output": output}))
+    image = await async_client.images.generate("one")
+    assert (await image.save(tmp_path)).read_bytes() == b"A"
+    earlier, link = tmp_path / "earlier.png", tmp_path / "link.png"
+    earlier.write_bytes(b"earlier")
+    os.link(earlier, link)
+    assert await image.save(earlier) == earlier
+    assert (earlier.read_bytes(), link.read_bytes()) == (b"A", b"earlier")
+    with pytest.raises(FileNotFoundError):
+        await image.save(tmp_path / "nowhere" / "x.png")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["download", "earlier.png", "link.png"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -177,17 +177,24 @@ async def test_knowledge_bases(
 async def test_what_an_earlier_attempt_has_deleted(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, delete: Any
 ) -> None:
-    """Its answer was lost, and it is gone: that is success. What was never there is an error still."""
+    """Its answer was lost, and it is gone: that is success."""
     gone = reply(404, {"detail": "no such thing"}, x_request_id="req_2")
     faults.plays(drop(), gone)
     deleted = await delete(async_client)
     assert deleted is None or (deleted.deleted_count, deleted.request_id) == (1, "req_2")
+
+
+async def test_what_no_earlier_attempt_has_deleted(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """The platform was busy, or it refuses, or nothing was to be deleted at all."""
+    gone = reply(404, {"detail": "no such thing"})
     faults.plays(reply(503, {"detail": "busy"}, retry_after="0"), gone)
     with pytest.raises(errors.NotFoundError):
-        await delete(async_client)
+        await async_client.files.delete("file_1")
     faults.plays(drop(), reply(403, {"detail": "no"}))
     with pytest.raises(errors.PermissionError):
-        await delete(async_client)
+        await async_client.files.delete("file_1")
     faults.plays(drop(), gone)
     with pytest.raises(errors.NotFoundError):
         await async_client.files.get("file_1")
