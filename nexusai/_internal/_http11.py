@@ -195,6 +195,12 @@ class HTTP11Transport:
         self._deadline = min(self._deadline, time.monotonic() + seconds)
         return True
 
+    def abandon(self) -> None:
+        """Close the connection of an event loop that is closed."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.abandon()
+
     def close(self) -> None:
         """Close the connection."""
         sock, self._socket = self._socket, None

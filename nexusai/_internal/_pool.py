@@ -85,6 +85,17 @@ class Pool:
         self._closed = True
         self._free.clear()
 
+    def outlive(self) -> None:
+        """Its event loop is closed, and closes nothing any more."""
+        with self._lock:
+            self._closed = True
+            free: List[Any] = self._free[:]
+            self._free.clear()
+        for transport in free:
+            abandon = getattr(transport, "abandon", None)
+            if abandon is not None:  # else it is the garbage collector that closes it
+                abandon()
+
     def _enter(self, key: int) -> Optional[Event]:
         """Take a place, or a place in the line."""
         with self._lock:
@@ -154,18 +165,22 @@ class Pools:
         if pool is not None:
             return pool
         with self._lock:
-            for reference in self._pools.keyrefs():
-                other = reference()
-                if getattr(other, "is_closed", bool)():  # a loop that its own connections keep alive
-                    self._pools.pop(other).abandon()
+            self._leave_closed_loops()
             return self._pools.setdefault(here, Pool(self._open, self._size))
 
     def close(self) -> None:
         """Close the free connections of the current loop, and forget the others."""
         pool = self.current()
         with self._lock:
+            self._leave_closed_loops()
             self._pools.clear()
         pool.close()
+
+    def _leave_closed_loops(self) -> None:
+        for reference in self._pools.keyrefs():
+            other = reference()
+            if getattr(other, "is_closed", bool)():  # a loop that its own connections keep alive
+                self._pools.pop(other).outlive()
 
     def _renew(self) -> None:
         """This is a forked child."""

@@ -164,6 +164,8 @@ class Socket:
                 self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
 
+    abandon = close
+
     def __del__(self) -> None:
         self._sock.close()  # of a client that nobody has closed: without a warning
 
@@ -171,9 +173,10 @@ class Socket:
 class AsyncSocket:
     """A connected socket, with or without TLS, on asyncio or trio."""
 
-    def __init__(self, stream: Any, sock: socket.socket) -> None:
+    def __init__(self, stream: Any, sock: socket.socket, transport: Any) -> None:
         self._stream = stream
         self._sock = sock
+        self._transport = transport
         self._early: Optional[bytes] = None
 
     @classmethod
@@ -186,6 +189,7 @@ class AsyncSocket:
         with anyio.fail_after(timeout):
             stream: Any = await _connected(host, port)
             sock = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - this is no Django
+            transport = getattr(stream, "_transport", None)
             try:
                 for option in OPTIONS:
                     sock.setsockopt(*option)
@@ -205,7 +209,7 @@ class AsyncSocket:
             except BaseException:
                 await anyio.aclose_forcefully(stream)
                 raise
-        return cls(stream, sock)
+        return cls(stream, sock, transport)
 
     async def read(self, max_bytes: int, timeout: Optional[float]) -> bytes:
         """What comes next; nothing when the other side has ended."""
@@ -265,6 +269,17 @@ class AsyncSocket:
     async def aclose(self) -> None:
         """Close the connection."""
         await self._stream.aclose()
+
+    def abandon(self) -> None:
+        """Close the connection of an event loop that is closed.
+
+        asyncio's own `close` asks the loop to, which does nothing any more: the socket would stay open until
+        the garbage collector finds it. Where asyncio has no such method, it does.
+        """
+        lost = getattr(self._transport, "_call_connection_lost", None)
+        if lost is not None:
+            with suppress(Exception):
+                lost(None)
 
 
 async def _connected(host: str, port: int) -> Any:

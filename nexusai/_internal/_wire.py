@@ -47,6 +47,10 @@ class Wire:
         """Give what is still to be read only so long; False where that cannot be."""
         return self._used.hasten(seconds)
 
+    def abandon(self) -> None:
+        """Close the connection of an event loop that is closed."""
+        self._straight.abandon()
+
     def close(self) -> None:
         """Close the connection."""
         self._straight.close()

@@ -8,6 +8,7 @@ import linecache
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +17,20 @@ from typing import Any, Callable, List, Optional
 
 import httpx
 import pytest
-from faults.server import DONE, Act, FaultServer, Seen, completed, delta, drop, reply, stream
+from conftest import TRANSPORTS
+from faults.server import (
+    DONE,
+    PATIENCE,
+    Act,
+    Connection,
+    FaultServer,
+    Seen,
+    completed,
+    delta,
+    drop,
+    reply,
+    stream,
+)
 
 import nexusai
 from nexusai import error as errors
@@ -209,6 +223,33 @@ def test_threads_with_loops_of_their_own_share_a_client() -> None:
         first, second = threads.map(lambda _: asyncio.run(current()), range(2))
     assert first is not second
     old.met = None
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_connections_of_a_loop_that_is_closed(faults: FaultServer, transport: str) -> None:
+    """They are closed when the client is used on the next one, and not when the garbage collector comes."""
+
+    def once(connection: Connection) -> None:
+        reply(200, completed())(connection)
+        connection.wait_for_hang_up()
+
+    async def call() -> str:
+        return (await client.text.generate("hi")).text
+
+    client = nexusai.AsyncNexusAIClient("nxs_x", faults.base_url, transport=transport)
+    faults.plays(once, reply(200, completed()))
+    gc.collect()
+    gc.disable()
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", ResourceWarning)
+            assert asyncio.run(call()) == asyncio.run(call()) == "hello"
+            assert faults.hung_up.wait(PATIENCE)
+            asyncio.run(client.aclose())
+            gc.collect()
+    finally:
+        gc.enable()
+    assert not [str(each.message) for each in warned]
 
 
 def test_a_full_pool_is_not_asked_again(faults: FaultServer) -> None:

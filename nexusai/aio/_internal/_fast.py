@@ -66,6 +66,10 @@ class AsyncFastTransport:
 
     async def aclose(self) -> None:
         """Give the place up."""
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Give the place up, of an event loop that is closed."""
         engine, self._engine = self._engine, None
         self._waiter.stop()
         if engine is not None:

@@ -193,6 +193,12 @@ class AsyncHTTP11Transport:
         self._deadline = min(self._deadline, time.monotonic() + seconds)
         return True
 
+    def abandon(self) -> None:
+        """Close the connection of an event loop that is closed."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.abandon()
+
     async def aclose(self) -> None:
         """Close the connection."""
         sock, self._socket = self._socket, None

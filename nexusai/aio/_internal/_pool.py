@@ -83,6 +83,17 @@ class AsyncPool:
         self._closed = True
         self._free.clear()
 
+    def outlive(self) -> None:
+        """Its event loop is closed, and closes nothing any more."""
+        with self._lock:
+            self._closed = True
+            free: List[Any] = self._free[:]
+            self._free.clear()
+        for transport in free:
+            abandon = getattr(transport, "abandon", None)
+            if abandon is not None:  # else it is the garbage collector that closes it
+                abandon()
+
     def _enter(self, key: int) -> Optional[AsyncEvent]:
         """Take a place, or a place in the line."""
         with self._lock:
@@ -152,18 +163,22 @@ class AsyncPools:
         if pool is not None:
             return pool
         with self._lock:
-            for reference in self._pools.keyrefs():
-                other = reference()
-                if getattr(other, "is_closed", bool)():  # a loop that its own connections keep alive
-                    self._pools.pop(other).abandon()
+            self._leave_closed_loops()
             return self._pools.setdefault(here, AsyncPool(self._open, self._size))
 
     async def aclose(self) -> None:
         """Close the free connections of the current loop, and forget the others."""
         pool = self.current()
         with self._lock:
+            self._leave_closed_loops()
             self._pools.clear()
         await pool.aclose()
+
+    def _leave_closed_loops(self) -> None:
+        for reference in self._pools.keyrefs():
+            other = reference()
+            if getattr(other, "is_closed", bool)():  # a loop that its own connections keep alive
+                self._pools.pop(other).outlive()
 
     def _renew(self) -> None:
         """This is a forked child."""

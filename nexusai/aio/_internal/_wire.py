@@ -45,6 +45,10 @@ class AsyncWire:
         """Give what is still to be read only so long; False where that cannot be."""
         return self._used.hasten(seconds)
 
+    def abandon(self) -> None:
+        """Close the connection of an event loop that is closed."""
+        self._straight.abandon()
+
     async def aclose(self) -> None:
         """Close the connection."""
         await self._straight.aclose()
