@@ -397,16 +397,18 @@ class InternalClient:
                 return exchange
             except errors.APIError as failure:
                 error = failure
-            if lost and call.method == "DELETE" and isinstance(error, errors.NotFoundError):
+            except BaseException:
                 if observation is not None:
-                    observation.answered(exchange.status, error.request_id)
-                exchange.settle()
-                return exchange
-            lost = lost or getattr(error, "sent", False)
+                    observation.interrupted()
+                raise
             limit = self.max_retries if retries is None else retries
             delay = self._delay(error, len(attempts) + 1, call) if len(attempts) < limit else None
             if observation is not None:
                 observation.failed(error, delay)
+            if lost and _is_gone(error, call.method):
+                exchange.settle()
+                return exchange
+            lost = lost or getattr(error, "sent", False)
             attempts.append(
                 errors.Attempt(
                     self.masked(_outcome(error)),
@@ -550,6 +552,11 @@ def _may_repeat(error: errors.APIError, method: str, *, first: bool) -> bool:
     # it again would only start it again, where the platform knows no idempotency keys.
     silent = isinstance(error, errors.APITimeoutError) and getattr(error, "sent", False)
     return not (silent and method == "POST")
+
+
+def _is_gone(error: errors.APIError, method: str) -> bool:
+    """Whether what was to be deleted is not there."""
+    return method == "DELETE" and isinstance(error, errors.NotFoundError)
 
 
 def _outcome(error: errors.APIError) -> str:

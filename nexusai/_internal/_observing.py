@@ -32,7 +32,7 @@ class RequestInfo(NamedTuple):
 
 
 class ResponseInfo(NamedTuple):
-    """What an attempt came to: the head of an answer, or an error."""
+    """What an attempt came to: the head of an answer, or an error; neither where it was cancelled."""
 
     request: RequestInfo
     status_code: Optional[int]
@@ -126,6 +126,13 @@ class Observation:
         _tell(self._on_response, told)
         if self._operation is not None:
             self._operation.failed(error, delay)
+
+    def interrupted(self) -> None:
+        """It was cancelled, or interrupted by Ctrl-C or by the caller's own code."""
+        seconds = time.monotonic() - self._began
+        method, url, attempt = self._request
+        logger.info("%s %s, attempt %d, after %.3f s: interrupted", method, url, attempt, seconds)
+        _tell(self._on_response, ResponseInfo(self._request, None, None, seconds, None))
 
 
 class StreamObservation:

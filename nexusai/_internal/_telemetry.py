@@ -316,6 +316,9 @@ class Operation:
 
         return called
 
+    def interrupted(self) -> None:
+        """An attempt was cancelled: its call ends with it."""
+
     def answered(self, status: Optional[int], request_id: Optional[str]) -> None:
         """An attempt has an answer."""
         self._facts["http.response.status_code"] = status

@@ -21,6 +21,7 @@ from faults.server import (
     Seen,
     completed,
     delta,
+    hang,
     reply,
     reset,
     stream,
@@ -246,3 +247,24 @@ def _state(call: asyncio.Future[Any]) -> Any:
         places.append(frame.f_lasti if frame is not None else id(inner))
         inner = getattr(inner, "cr_await", None) or getattr(inner, "ag_await", None)
     return places
+
+
+def test_hooks_are_told_of_a_cancelled_attempt(faults: FaultServer) -> None:
+    """Who counts what is under way comes back to none."""
+    faults.plays(hang())
+    requests: List[Any] = []
+    responses: List[Any] = []
+
+    async def main() -> None:
+        hooks: Any = {"on_request": requests.append, "on_response": responses.append}
+        async with nexusai.AsyncNexusAIClient("nxs_x", faults.base_url, **hooks) as client:
+            call = asyncio.ensure_future(client.text.generate("hi"))
+            while not faults.requests:
+                await asyncio.sleep(0.01)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+
+    asyncio.run(main())
+    assert [each.request for each in responses] == requests
+    assert [(each.status_code, each.error) for each in responses] == [(None, None)]

@@ -70,6 +70,26 @@ async def test_hooks_are_told_of_what_never_came(
     assert responses[1].error is caught.value
 
 
+async def test_hooks_are_told_of_what_was_interrupted(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the caller's own code, as by a cancellation: neither a status nor an error. None is left open."""
+    caplog.set_level(logging.INFO, "nexusai")
+    requests: List[Any] = []
+    responses: List[Any] = []
+
+    def enough(sent: int, total: Any) -> None:
+        raise KeyError("enough")
+
+    faults.plays(reply(200, completed()))
+    watched = async_client.with_options(on_request=requests.append, on_response=responses.append)
+    with pytest.raises(KeyError, match="enough"):
+        await watched.files.upload(b"x", "a.txt", on_progress=enough)
+    assert [each.request for each in responses] == requests
+    assert [(each.status_code, each.request_id, each.error) for each in responses] == [(None, None, None)]
+    assert records(caplog)[-1][1].endswith("s: interrupted")
+
+
 async def test_hooks_see_a_stream_begin_and_a_task_looked_at(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
 ) -> None:
