@@ -381,8 +381,7 @@ class InternalClient:
         """
         attempts: List[errors.Attempt] = []
         lost = False  # whether an attempt may have done its work, unheard
-        if self.telemetry is not None and pools is None:  # who else is asked learns nothing of it
-            call = self.telemetry.propagated(call)
+        call = call if pools is not None else self._propagated(call)  # who else is asked learns nothing of it
         pools = pools or self._current_pools()
         self._budget.earn()
         while True:
@@ -449,6 +448,10 @@ class InternalClient:
             error.message += " It was not tried again: too many of this client's calls fail."
             return None
         return delay
+
+    def _propagated(self, call: Call) -> Call:
+        """The call, as part of the caller's trace."""
+        return call if self.telemetry is None else self.telemetry.propagated(call)
 
     def _current_pools(self) -> Pools:
         stand_in = self.stand_in
