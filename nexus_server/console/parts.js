@@ -148,7 +148,7 @@ export function ModelChoice({ models, type, value, onChange }) {
   const preferred = able.find((model) => model.default_for.includes(type));
   const automatic = preferred ? t("model.automatic", { model: preferred.id }) : t("model.none");
   const options = [["", automatic], ...able.map((model) => [nameOf(model), `${model.id} · ${model.owned_by}`])];
-  return html`<${Choice} label=${t("model")} value=${value} onChange=${onChange} options=${options} />`;
+  return html`<div class="model"><${Choice} label=${t("model")} value=${value} onChange=${onChange} options=${options} /></div>`;
 }
 
 const nameOf = (model) => `${model.owned_by}/${model.id}`;

@@ -8,6 +8,7 @@ import pytest
 from console.test_chat import tell
 from console.visiting import Visit
 from playwright.sync_api import expect
+from take_screenshots import cited
 
 from nexusai._internal import _prompts
 from nexusai.models import SearchResult
@@ -92,6 +93,7 @@ def test_a_number_leads_to_its_source(visit: Visit) -> None:
     expect(answer.get_by_role("button")).to_have_count(4)
     expect(answer.locator(".stray")).to_have_text(["[2?]", "[7?]", "[0?]"])
     expect(answer.locator(".stray").first).to_have_attribute("title", "No source has this number.")
+    assert cited(page) == {0, 1}  # the docs show no picture of such an answer
     answer.get_by_role("button", name="Source 1").first.click()
     expect(ask.locator("ol > li").first).to_be_focused()
 
