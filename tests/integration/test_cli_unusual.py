@@ -245,10 +245,7 @@ def test_models_where_no_platform_is_installed(faults: FaultServer) -> None:
         assert told in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "words",
-    [["text", "hi"], ["embed", "hi"], ["image", "a cat"], ["speak", "hi"], ["files", "download", "f"]],
-)
+@pytest.mark.parametrize("words", [["text", "hi"], ["speak", "hi"], ["files", "download", "f"]])
 def test_where_nothing_can_be_written(faults: FaultServer, words: list[str], tmp_path: Path) -> None:
     """Nothing is asked for."""
     told = run(faults, *words, "-o", str(tmp_path / "none" / "x"), code=2).stderr
