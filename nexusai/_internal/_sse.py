@@ -59,6 +59,7 @@ class EventDecoder:
         self._after_cr = chunk.endswith(b"\r")
         lines = _LINE_END.split(chunk) if b"\r" in chunk else chunk.split(b"\n")
         rest = lines.pop()
+        is_going_on = bool(self._data)
         events: List[ServerSentEvent] = []
         for line in lines:
             event = self._line(self._complete(line) if self._partial else line)
@@ -67,7 +68,7 @@ class EventDecoder:
         if rest:
             self._partial += rest
         if self._partial or self._data:
-            self._bound(len(chunk), fresh=bool(events))
+            self._bound(len(chunk), fresh=bool(events) or not is_going_on)
         else:
             self._pending = 0
         return events

@@ -186,3 +186,13 @@ def test_a_mark_of_byte_order_in_pieces(cut: int) -> None:
     """One is taken off, a second one is part of a field's name."""
     for stream in (b"\xef\xbb\xbfdata: a\n\n", b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\ndata: b\n\n"):
         assert decoded(stream[:cut], stream[cut:]) == reference(stream)
+
+
+@pytest.mark.parametrize("heartbeat", [b": ping\n\n", b": ping\n", b"event: ping\n\n", b"\n"])
+@pytest.mark.parametrize("size", [1, 3, 7, 50])
+def test_heartbeats_are_no_part_of_an_event(heartbeat: bytes, size: int) -> None:
+    """However many come, and however they are cut: the limit is that of the event after them."""
+    decoder = EventDecoder(max_event_bytes=100)
+    sent = heartbeat * 200 + b"data: " + b"x" * 80 + b"\n\n"
+    events = [event for at in range(0, len(sent), size) for event in decoder.feed(sent[at : at + size])]
+    assert [event.data for event in events] == [b"x" * 80]
