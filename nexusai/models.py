@@ -156,6 +156,16 @@ class TaskFailure(Model):
     code: str = "TASK_FAILED"
     message: str = "The platform gave no reason."
 
+    @model_validator(mode="before")
+    @classmethod
+    def _however_told(cls, value: Any) -> Any:
+        """A text alone is the message, and what is empty is not told: that the task failed is known."""
+        if isinstance(value, cls):
+            return value
+        told = dict(value) if isinstance(value, dict) else {"message": value}
+        reason = {name: str(told.pop(name)) for name in cls.model_fields if told.get(name)}
+        return {**{name: fact for name, fact in told.items() if name not in cls.model_fields}, **reason}
+
 
 class Task(Result):
     """Work that the platform has accepted.

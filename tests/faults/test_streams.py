@@ -93,6 +93,19 @@ def test_an_error_event(faults: FaultServer, client: nexusai.NexusAIClient) -> N
     assert not isinstance(caught.value, errors.StreamInterruptedError)
 
 
+@pytest.mark.parametrize("nothing", [None, "", [], 0, False])
+def test_a_delta_that_is_none(faults: FaultServer, client: nexusai.NexusAIClient, nothing: Any) -> None:
+    """Some write one into every chunk: the text is read past it, and the chunk comes without it."""
+    last = event({"delta": nothing, "usage": USAGE, "finish_reason": "stop", "model": "m"})
+    for _ in range(2):
+        faults.plays(stream(delta("a"), event({"delta": nothing}), delta("b"), last, DONE))
+    reading = client.text.stream("hi")
+    assert [text for text in reading.text_deltas] == ["a", "b"]
+    assert reading.response.finish_reason == "stop"
+    chunks = [chunk for chunk in client.text.stream("hi")]
+    assert [chunk.get("delta", {}).get("content") for chunk in chunks] == ["a", None, "b", None]
+
+
 @pytest.mark.parametrize("data", ["not json", "[1]", "17"])
 def test_a_chunk_that_is_none(faults: FaultServer, client: nexusai.NexusAIClient, data: str) -> None:
     """Nothing is skipped silently."""
@@ -146,6 +159,31 @@ def test_heartbeats_are_no_content(faults: FaultServer, client: nexusai.NexusAIC
         patient.text.stream("hi").read()
     assert caught.value.partial_text == "a"  # type: ignore[attr-defined]
     assert faults.hung_up.wait(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "beat", [b"data: {}\n\n", b'event: ping\ndata: {"type": "ping"}\n\n', event({"delta": {"content": ""}})]
+)
+def test_events_that_tell_nothing_are_no_content(
+    faults: FaultServer, client: nexusai.NexusAIClient, beat: bytes
+) -> None:
+    """They are heartbeats, too."""
+    faults.plays(repeat(beat, 0.05, first=STREAM_HEAD + delta("a")))
+    patient = client.with_options(timeout=5, content_timeout=0.4, total_timeout=4)
+    with pytest.raises(errors.APITimeoutError, match="Only heartbeats") as caught:
+        patient.text.stream("hi").read()
+    assert caught.value.partial_text == "a"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("more", [{"progress": 5}, {"delta": {"reasoning": "so"}}, {"model": "m"}])
+def test_whatever_an_event_tells_is_content(
+    faults: FaultServer, client: nexusai.NexusAIClient, more: Any
+) -> None:
+    """Though it is no text."""
+    faults.plays(repeat(event(more), 0.05, first=STREAM_HEAD))
+    patient = client.with_options(timeout=5, content_timeout=0.2, total_timeout=0.6)
+    with pytest.raises(errors.APITimeoutError, match="`total_timeout`"):
+        patient.text.stream("hi").read()
 
 
 def test_the_total_timeout_bounds_a_stream(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
@@ -262,6 +300,17 @@ def test_leaving_stops_a_stream_that_would_wait(faults: FaultServer, client: nex
             break
     assert in_thread(lambda: faults.hung_up.wait(PATIENCE))
     assert faults.requests[1].target == "/api/v1/tasks/task_s/cancel"
+
+
+@pytest.mark.parametrize("bad", [b"data: nonsense\n\n", b"data: [1]\n\n"])
+def test_a_stream_that_is_given_up_stops_as_well(
+    faults: FaultServer, client: nexusai.NexusAIClient, bad: bytes
+) -> None:
+    """What it tells cannot be, so nobody will read the rest."""
+    faults.plays(hang(RESUMABLE, numbered("a", 1), bad), reply(200, {}))
+    with pytest.raises(errors.InvalidResponseError):
+        client.text.stream("hi").read()
+    assert [seen.target.partition("task_s")[2] for seen in faults.requests] == ["", "/cancel"]
 
 
 def announced(arrived: threading.Event, act: Act) -> Act:

@@ -87,6 +87,25 @@ def test_failure(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
         client.tasks.wait("t")
 
 
+@pytest.mark.parametrize(
+    ("told", "code", "message"),
+    [
+        ("no room", "TASK_FAILED", "no room"),
+        ({"code": None, "message": None}, "TASK_FAILED", "The platform gave no reason."),
+        ({"code": 137, "message": "", "node": 4}, "137", "The platform gave no reason."),
+        (["no", "room"], "TASK_FAILED", "['no', 'room']"),
+    ],
+)
+def test_a_failure_however_it_is_told(
+    faults: FaultServer, client: nexusai.NexusAIClient, told: Any, code: str, message: str
+) -> None:
+    """That it failed is known; only the reason is oddly written."""
+    faults.plays(reply(200, {"task_id": "t", "status": "failed", "error": told}))
+    with pytest.raises(errors.TaskFailedError) as caught:
+        client.tasks.wait("t")
+    assert (caught.value.error_code, caught.value.message) == (code, message)
+
+
 def test_cancelling(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
     """A cancelled task has no result."""
     cancelled = {"task_id": "task_1", "status": "cancelled"}

@@ -104,7 +104,7 @@ class AsyncStreamProcessor:
         Raises:
             StreamError: the platform reported an error.
             StreamInterruptedError: the stream broke off, or ended unannounced, for good.
-            APITimeoutError: it fell silent, or sent only heartbeats for `content_timeout`.
+            APITimeoutError: it fell silent, or told nothing but heartbeats for `content_timeout`.
         """
         return self._watched() if self._client.observer.watches_streams else self._read()
 
@@ -153,17 +153,19 @@ class AsyncStreamProcessor:
                 exchange = resumed
             for chunk in await self._rest_of_task():
                 yield chunk
-        except Exception as error:
-            data = (
-                b""  # what the platform sent is not shown by tracebacks with variables: it may quote the key
-            )
-            forget_locals(error)
-            raise
-        except BaseException:  # the reader leaves
-            await async_finish(self._leave)
+        except BaseException as error:
+            data = b""  # what the platform sent is not shown by tracebacks: it may quote the key
+            await self._part(error)
             raise
         finally:
             await self.aclose()
+
+    async def _part(self, error: BaseException) -> None:
+        """What is to be done before `error` goes on; nobody reads the rest if it is the reader's or ours."""
+        if isinstance(error, Exception):
+            forget_locals(error)
+        if not isinstance(error, Exception) or isinstance(error, errors.InvalidResponseError):
+            await async_finish(self._leave)
 
     async def _open(self, call: Call) -> AsyncExchange:
         try:
@@ -326,10 +328,6 @@ class AsyncStreamProcessor:
         """The chunks that these bytes complete; what follows the announced end is of no interest."""
         events = [] if self.ended else self._decode(data)
         now = self._call.clock.monotonic()
-        if events:
-            self._last_content = now
-        elif now - self._last_content > self._client.content_timeout:
-            raise self._stalled()
         for event in events:
             if event.data == _DONE:
                 self.ended = True
@@ -339,8 +337,11 @@ class AsyncStreamProcessor:
                 return
             if self._failures and self._was_told(event, chunk):
                 continue
-            self._learn(event, chunk)
+            if self._learn(event, chunk):
+                self._last_content = now
             yield chunk
+        if now - self._last_content > self._client.content_timeout:
+            raise self._stalled()
 
     def _was_told(self, event: ServerSentEvent, chunk: JSONObject) -> bool:
         """Whether it had come before the connection broke.
@@ -377,20 +378,24 @@ class AsyncStreamProcessor:
             raise self._reported(chunk)
         return chunk
 
-    def _learn(self, event: ServerSentEvent, chunk: JSONObject) -> None:
-        """Keep what a new chunk tells."""
+    def _learn(self, event: ServerSentEvent, chunk: JSONObject) -> bool:
+        """Keep what a new chunk tells; whether that is more than a heartbeat."""
         delta = chunk.get("delta")
-        if delta and self._add(delta, event):
+        is_piece = bool(delta) and self._add(delta, event)
+        if is_piece:
             self._pieces += 1
             self._placed = event.id not in ("", self._last_id)
         elif len(event.data) <= _LONGEST_NOTE:
             self._notes.append(event.data)
         self._last_id = event.id or self._last_id
         if delta and len(chunk) == 1:
-            return  # most hold nothing else
+            return is_piece  # most hold nothing else
+        if not isinstance(delta, dict):
+            chunk.pop("delta", None)  # some write `null` where there is none
         for name in _FACTS:
             if chunk.get(name) is not None:
                 self.facts[name] = chunk[name]
+        return is_piece or (event.event != "ping" and any(chunk[name] for name in chunk if name != "delta"))
 
     def _add(self, delta: Any, event: ServerSentEvent) -> bool:
         """Keep the text of a delta; whether that, or what else it has, is a piece of the answer."""

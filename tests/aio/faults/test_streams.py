@@ -94,6 +94,21 @@ async def test_an_error_event(faults: FaultServer, async_client: nexusai.AsyncNe
     assert not isinstance(caught.value, errors.StreamInterruptedError)
 
 
+@pytest.mark.parametrize("nothing", [None, "", [], 0, False])
+async def test_a_delta_that_is_none(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, nothing: Any
+) -> None:
+    """Some write one into every chunk: the text is read past it, and the chunk comes without it."""
+    last = event({"delta": nothing, "usage": USAGE, "finish_reason": "stop", "model": "m"})
+    for _ in range(2):
+        faults.plays(stream(delta("a"), event({"delta": nothing}), delta("b"), last, DONE))
+    reading = async_client.text.stream("hi")
+    assert [text async for text in reading.text_deltas] == ["a", "b"]
+    assert reading.response.finish_reason == "stop"
+    chunks = [chunk async for chunk in async_client.text.stream("hi")]
+    assert [chunk.get("delta", {}).get("content") for chunk in chunks] == ["a", None, "b", None]
+
+
 @pytest.mark.parametrize("data", ["not json", "[1]", "17"])
 async def test_a_chunk_that_is_none(
     faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, data: str
@@ -155,6 +170,31 @@ async def test_heartbeats_are_no_content(
         await patient.text.stream("hi").read()
     assert caught.value.partial_text == "a"  # type: ignore[attr-defined]
     assert faults.hung_up.wait(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "beat", [b"data: {}\n\n", b'event: ping\ndata: {"type": "ping"}\n\n', event({"delta": {"content": ""}})]
+)
+async def test_events_that_tell_nothing_are_no_content(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, beat: bytes
+) -> None:
+    """They are heartbeats, too."""
+    faults.plays(repeat(beat, 0.05, first=STREAM_HEAD + delta("a")))
+    patient = async_client.with_options(timeout=5, content_timeout=0.4, total_timeout=4)
+    with pytest.raises(errors.APITimeoutError, match="Only heartbeats") as caught:
+        await patient.text.stream("hi").read()
+    assert caught.value.partial_text == "a"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("more", [{"progress": 5}, {"delta": {"reasoning": "so"}}, {"model": "m"}])
+async def test_whatever_an_event_tells_is_content(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, more: Any
+) -> None:
+    """Though it is no text."""
+    faults.plays(repeat(event(more), 0.05, first=STREAM_HEAD))
+    patient = async_client.with_options(timeout=5, content_timeout=0.2, total_timeout=0.6)
+    with pytest.raises(errors.APITimeoutError, match="`total_timeout`"):
+        await patient.text.stream("hi").read()
 
 
 async def test_the_total_timeout_bounds_a_stream(
@@ -283,6 +323,17 @@ async def test_leaving_stops_a_stream_that_would_wait(
             break
     assert await async_in_thread(lambda: faults.hung_up.wait(PATIENCE))
     assert faults.requests[1].target == "/api/v1/tasks/task_s/cancel"
+
+
+@pytest.mark.parametrize("bad", [b"data: nonsense\n\n", b"data: [1]\n\n"])
+async def test_a_stream_that_is_given_up_stops_as_well(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, bad: bytes
+) -> None:
+    """What it tells cannot be, so nobody will read the rest."""
+    faults.plays(hang(RESUMABLE, numbered("a", 1), bad), reply(200, {}))
+    with pytest.raises(errors.InvalidResponseError):
+        await async_client.text.stream("hi").read()
+    assert [seen.target.partition("task_s")[2] for seen in faults.requests] == ["", "/cancel"]
 
 
 def announced(arrived: threading.Event, act: Act) -> Act:

@@ -94,6 +94,25 @@ async def test_failure(faults: FaultServer, async_client: nexusai.AsyncNexusAICl
         await async_client.tasks.wait("t")
 
 
+@pytest.mark.parametrize(
+    ("told", "code", "message"),
+    [
+        ("no room", "TASK_FAILED", "no room"),
+        ({"code": None, "message": None}, "TASK_FAILED", "The platform gave no reason."),
+        ({"code": 137, "message": "", "node": 4}, "137", "The platform gave no reason."),
+        (["no", "room"], "TASK_FAILED", "['no', 'room']"),
+    ],
+)
+async def test_a_failure_however_it_is_told(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient, told: Any, code: str, message: str
+) -> None:
+    """That it failed is known; only the reason is oddly written."""
+    faults.plays(reply(200, {"task_id": "t", "status": "failed", "error": told}))
+    with pytest.raises(errors.TaskFailedError) as caught:
+        await async_client.tasks.wait("t")
+    assert (caught.value.error_code, caught.value.message) == (code, message)
+
+
 async def test_cancelling(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
     """A cancelled task has no result."""
     cancelled = {"task_id": "task_1", "status": "cancelled"}
