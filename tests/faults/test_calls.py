@@ -238,17 +238,18 @@ def test_a_body_in_tiny_pieces_costs_what_it_weighs(
     """Not what an object for each of them would."""
     import tracemalloc
 
-    text = b"x" * 100_000
+    text = b"x" * 20_000
     lines = {"content-type": "application/json", "transfer-encoding": "chunked"}
     start, end = [b"%x\r\n%s\r\n" % (len(part), part) for part in (b'{"text": "', b'"}')]
     body = head(200, lines) + start + b"1\r\nx\r\n" * len(text) + end + b"0\r\n\r\n"
-    faults.plays(send(body))
+    faults.plays(reply(200, {}), send(body))
+    client._internal_client.request("GET", "/anything")  # what is only made once
     tracemalloc.start()
     answer = client._internal_client.request("GET", "/anything")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert answer == {"text": text.decode()}
-    assert peak < 2 * 2**20
+    assert peak < 2**20
 
 
 def test_the_total_timeout_bounds_a_body(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
