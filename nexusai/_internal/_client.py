@@ -23,7 +23,7 @@ from nexusai._internal._streaming import StreamProcessor
 from nexusai._internal._transport import Transport, Url, parse_url
 from nexusai._internal._upload import Upload
 from nexusai.config import config, hidden, hidden_headers, hidden_options
-from nexusai.constants import CONTENT_TIMEOUT_FACTOR
+from nexusai.constants import CONTENT_TIMEOUT_FACTOR, DEFAULT_MAX_RESPONSE_BYTES
 from nexusai.models import Page
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ class InternalClient:
         ValueError: a setting is not what it must be.
         ImportError: `transport="fast"` is not installed.
     """
+
+    longest: float = _FOREVER
+    """Bytes of a file that are read at once: the platform's may be of any length."""
 
     def __init__(
         self,
@@ -392,7 +395,7 @@ class InternalClient:
             try:
                 exchange.begin()
                 if observation is not None:
-                    observation.answered(exchange.status, exchange.headers.get("x-request-id"))
+                    observation.answered(exchange.status, exchange.request_id)
                 return exchange
             except errors.APIError as failure:
                 error = failure
@@ -498,6 +501,7 @@ class _Elsewhere:
         self._client = client
         self._pools = Pools(lambda: client.transport_to(url), 1)
         self.max_retries = client.max_retries
+        self.longest: float = DEFAULT_MAX_RESPONSE_BYTES
 
     def open(self, call: Call, *, streaming: bool = False) -> Exchange:
         """Send until an answer has begun. Its connection is closed when it has been read."""

@@ -32,6 +32,8 @@ class Opener(Protocol):
     """What a download needs of its client."""
 
     max_retries: int
+    longest: float
+    """Bytes that are read at once, at most."""
 
     def open(self, call: Call, *, streaming: bool = False) -> Exchange:
         """Send until an answer has begun."""
@@ -59,7 +61,7 @@ class Download:
         self.filename: Optional[str] = file_name(headers.get("content-disposition", ""))
         self.content_type: Optional[str] = headers.get("content-type")
         self.size: Optional[int] = _number(headers.get("content-length"))
-        self.request_id: Optional[str] = headers.get("x-request-id")
+        self.request_id: Optional[str] = exchange.request_id
         self._etag = headers.get("etag", "")
         self._begun = False
         self._span = span
@@ -113,10 +115,20 @@ class Download:
             self.close()
 
     def read(self) -> bytes:
-        """All of it."""
+        """All of it.
+
+        Raises:
+            InvalidResponseError: it is not kept at the platform, and longer than any answer may be.
+        """
         whole = bytearray()
         for block in self:
             whole += block
+            if len(whole) > self._client.longest:
+                self.close()
+                raise errors.InvalidResponseError(
+                    f"The content is longer than {self._client.longest:.0f} bytes; the rest was not read. "
+                    "`save()` takes any length."
+                )
         return bytes(whole)
 
     def save(self, path: Union[str, os.PathLike[str]], *, on_progress: Optional[OnBytes] = None) -> Path:

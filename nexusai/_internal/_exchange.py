@@ -80,6 +80,11 @@ class Exchange:
         """Of the answer, with names in lower case."""
         return self._response.headers if self._response is not None else {}
 
+    @property
+    def request_id(self) -> Optional[str]:
+        """The platform's, without the API key, which it may have quoted."""
+        return masked(self.headers.get("x-request-id") or "", self._secret) or None
+
     def begin(self) -> None:
         """Send, and take the answer as far as the kind of call wants it.
 
@@ -135,7 +140,7 @@ class Exchange:
             f"The answer is compressed ({encoding[:40]}), which was not asked for. A proxy on the way that "
             "compresses is let in by `default_headers={'Accept-Encoding': 'gzip'}`.",
             self._response.status,
-            request_id=self._response.headers.get("x-request-id"),
+            request_id=self.request_id,
         )
 
     @property
@@ -233,7 +238,7 @@ class Exchange:
     def failure(self, error: TransportError) -> errors.APIError:
         """What a transport's error means for the caller."""
         forget_locals(error)
-        request_id = masked(self.headers.get("x-request-id") or "", self._secret) or None
+        request_id = self.request_id
         where = masked(f"{self._call.method} {self._call.url.shown}", self._secret)
         why = masked(str(error), self._secret)[:_EXCERPT]
         if not error.timed_out:

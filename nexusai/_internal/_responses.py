@@ -49,8 +49,8 @@ class Answer(NamedTuple):
 
     @property
     def request_id(self) -> Optional[str]:
-        """What the platform calls this request."""
-        return self.headers.get("x-request-id")
+        """What the platform calls this request; without the secret in it."""
+        return _without(self.headers.get("x-request-id"), self.secret)
 
 
 def read_json(answer: Answer) -> Any:
@@ -167,7 +167,7 @@ def status_error(answer: Answer) -> errors.APIError:
         status,
         _error_code(facts),
         body if body is not None else content.decode("utf-8", "replace")[:_EXCERPT] or None,
-        request_id=_without(answer.request_id, answer.secret),
+        request_id=answer.request_id,
         retry_after=retry_after(answer.headers, facts),
         rate_limit=rate_limit(answer.headers),
         hint=_hints.for_status(status, body),
@@ -252,5 +252,5 @@ def _invalid(answer: Answer, expected: str, found: str) -> errors.InvalidRespons
         f"Expected {expected} in the answer, but {found} (content type: {kind}). Is `base_url` right?",
         answer.status,
         response_body=redacted(answer.content, answer.secret)[:_EXCERPT].decode("utf-8", "replace"),
-        request_id=_without(answer.request_id, answer.secret),
+        request_id=answer.request_id,
     )

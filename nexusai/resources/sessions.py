@@ -127,8 +127,8 @@ class Session(Bound, SessionModel):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self.is_active:
-            with suppress(errors.NotFoundError):
+        if self.is_active:  # what left the `with` is what went wrong, not that the session stays
+            with suppress(errors.NotFoundError if exc_info[0] is None else errors.APIError):
                 self.delete()
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from faults.server import Act, Connection, FaultServer, drop, head, reply, reset
+from faults.server import PATIENCE, Act, Connection, FaultServer, drop, head, reply, reset
 
 import nexusai
 from nexusai import error as errors
+from nexusai._internal._runtime import in_thread
 
 FILE = {"file_id": "file_1", "filename": "a.txt", "content_type": "text/plain", "size": 3}
 DATA = bytes(range(256)) * 40
@@ -158,6 +159,24 @@ def test_a_download_from_elsewhere_is_taken_up_again(
         assert not faults.requests
     finally:
         elsewhere.stop()
+
+
+def test_a_download_from_elsewhere_without_end(faults: FaultServer) -> None:
+    """It is not read into memory for ever: whoever has it there may send what he likes."""
+
+    def flood(connection: Connection) -> None:
+        connection.send(head(200, {"content-type": "image/png"}))
+        while not elsewhere.stopping.is_set():
+            connection.send(b"x" * 2**20)
+
+    elsewhere = FaultServer()
+    elsewhere.plays(flood)
+    with nexusai.NexusAIClient("nxs_x", faults.base_url) as client:
+        download = client._internal_client.download_url(elsewhere.base_url)
+        with pytest.raises(errors.InvalidResponseError, match="longer than 268435456 bytes"):
+            download.read()
+    assert in_thread(lambda: elsewhere.hung_up.wait(PATIENCE))
+    elsewhere.stop()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from nexusai.aio._internal._pool import AsyncPools
 from nexusai.aio._internal._streaming import AsyncStreamProcessor
 from nexusai.aio._internal._upload import AsyncUpload
 from nexusai.config import config, hidden, hidden_headers, hidden_options
-from nexusai.constants import CONTENT_TIMEOUT_FACTOR
+from nexusai.constants import CONTENT_TIMEOUT_FACTOR, DEFAULT_MAX_RESPONSE_BYTES
 from nexusai.models import Page
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class AsyncInternalClient:
         ValueError: a setting is not what it must be.
         ImportError: `transport="fast"` is not installed.
     """
+
+    longest: float = _FOREVER
+    """Bytes of a file that are read at once: the platform's may be of any length."""
 
     def __init__(
         self,
@@ -394,7 +397,7 @@ class AsyncInternalClient:
             try:
                 await exchange.begin()
                 if observation is not None:
-                    observation.answered(exchange.status, exchange.headers.get("x-request-id"))
+                    observation.answered(exchange.status, exchange.request_id)
                 return exchange
             except errors.APIError as failure:
                 error = failure
@@ -500,6 +503,7 @@ class _Elsewhere:
         self._client = client
         self._pools = AsyncPools(lambda: client.transport_to(url), 1)
         self.max_retries = client.max_retries
+        self.longest: float = DEFAULT_MAX_RESPONSE_BYTES
 
     async def open(self, call: Call, *, streaming: bool = False) -> AsyncExchange:
         """Send until an answer has begun. Its connection is closed when it has been read."""

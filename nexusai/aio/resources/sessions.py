@@ -125,8 +125,8 @@ class AsyncSession(AsyncBound, SessionModel):
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self.is_active:
-            with suppress(errors.NotFoundError):
+        if self.is_active:  # what left the `with` is what went wrong, not that the session stays
+            with suppress(errors.NotFoundError if exc_info[0] is None else errors.APIError):
                 await self.delete()
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from faults.server import Act, Connection, FaultServer, drop, head, reply, reset
+from faults.server import PATIENCE, Act, Connection, FaultServer, drop, head, reply, reset
 
 import nexusai
 from nexusai import error as errors
+from nexusai._internal._runtime import async_in_thread
 
 pytestmark = pytest.mark.anyio
 
@@ -162,6 +163,24 @@ async def test_a_download_from_elsewhere_is_taken_up_again(
         assert not faults.requests
     finally:
         elsewhere.stop()
+
+
+async def test_a_download_from_elsewhere_without_end(faults: FaultServer) -> None:
+    """It is not read into memory for ever: whoever has it there may send what he likes."""
+
+    def flood(connection: Connection) -> None:
+        connection.send(head(200, {"content-type": "image/png"}))
+        while not elsewhere.stopping.is_set():
+            connection.send(b"x" * 2**20)
+
+    elsewhere = FaultServer()
+    elsewhere.plays(flood)
+    async with nexusai.AsyncNexusAIClient("nxs_x", faults.base_url) as client:
+        download = await client._internal_client.download_url(elsewhere.base_url)
+        with pytest.raises(errors.InvalidResponseError, match="longer than 268435456 bytes"):
+            await download.read()
+    assert await async_in_thread(lambda: elsewhere.hung_up.wait(PATIENCE))
+    elsewhere.stop()
 
 
 @pytest.mark.parametrize(

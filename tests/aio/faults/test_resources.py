@@ -119,6 +119,19 @@ async def test_a_deleted_session(faults: FaultServer, async_client: nexusai.Asyn
     assert len(faults.requests) == 2
 
 
+async def test_what_left_a_conversation_is_not_replaced(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """By its deletion, which fails as well; where nothing else is wrong, that is told."""
+    faults.plays(*[reply(200, SESSION), reply(403, {"detail": "no"})] * 2)
+    with pytest.raises(KeyError, match="mine"):
+        async with await async_client.sessions.get("sess_1"):
+            raise KeyError("mine")
+    with pytest.raises(errors.PermissionError):
+        async with await async_client.sessions.get("sess_1"):
+            pass
+
+
 async def test_listing_sessions(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
     """Each can be talked to."""
     faults.plays(

@@ -57,6 +57,9 @@ FAULTS: Dict[str, Act] = {
     "no content": reply(204, raw=b""),
     "an error in a stream": stream(delta("a"), event({"error": {"message": KEY, "code": KEY}})),
     "no chunk, with the key": stream(event(KEY), DONE),
+    "a failed task, with the key as its request's id": reply(
+        200, {"task_id": "t", "status": "failed"}, x_request_id=KEY
+    ),
     "a cut stream": drop(STREAM_HEAD, delta("a")),
     "a reset stream": reset(STREAM_HEAD, delta("a")),
     "a stream that falls silent": hang(STREAM_HEAD, delta("a")),
@@ -213,3 +216,23 @@ async def test_a_stream_that_breaks_over_the_key_does_not_show_it(
     with pytest.raises(errors.APIError) as caught:
         await async_client.with_options(max_retries=0).text.stream("hi").read()
     assert KEY not in f"{caught.value} {caught.value.attempts}"
+
+
+async def test_no_request_id_shows_the_key(
+    faults: FaultServer, async_client: nexusai.AsyncNexusAIClient
+) -> None:
+    """A platform may call a request by it: in errors, results and what hooks are told."""
+    seen: List[Any] = []
+    watched = async_client.with_options(on_response=seen.append)
+    faults.plays(
+        reply(200, raw=b"x", content_encoding="gzip", x_request_id=KEY),
+        reply(200, completed(), x_request_id=KEY),
+        reply(200, raw=b"x", x_request_id=KEY),
+    )
+    with pytest.raises(errors.InvalidResponseError, match="compressed") as caught:
+        await watched.text.generate("hi")
+    answer = await watched.text.generate("hi")
+    download = await watched.files.download("f")
+    await download.read()
+    told = [caught.value, answer, download, *seen]
+    assert [each.request_id for each in told] == ["***"] * 6
