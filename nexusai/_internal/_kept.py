@@ -84,8 +84,11 @@ class KeptAnswers:
                 self._run(lambda: self._cache.delete(gone))
 
     def _put(self, key: str, method: str, answer: Answer, result: Any) -> None:
-        if _caching.may_keep(method, result) and self._secret not in answer.content:
-            self._run(lambda: self._cache.put(key, _caching.packed(answer)))
+        if not _caching.may_keep(method, result):
+            return
+        packed = _caching.packed(answer)
+        if self._secret not in packed:
+            self._run(lambda: self._cache.put(key, packed))
 
     def _run(self, action: Callable[[], Any]) -> Any:
         """Beside the event loop where a disk is read: another process may hold it for a moment."""

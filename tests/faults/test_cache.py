@@ -179,7 +179,8 @@ def test_an_answer_that_quotes_the_key_is_not_kept(
     faults: FaultServer, caching: nexusai.NexusAIClient, cache: nexusai.Cache
 ) -> None:
     """However it came there."""
-    faults.plays(reply(200, {**VECTORS, "note": f"asked by {KEY}"}))
+    faults.plays(reply(200, {**VECTORS, "note": f"asked by {KEY}"}), reply(200, VECTORS, x_request_id=KEY))
+    caching.embeddings.create("tea")
     caching.embeddings.create("tea")
     assert len(cache) == 0
 

@@ -118,10 +118,15 @@ def test_a_deleted_session(faults: FaultServer, client: nexusai.NexusAIClient) -
 def test_what_left_a_conversation_is_not_replaced(faults: FaultServer, client: nexusai.NexusAIClient) -> None:
     """By its deletion, which fails as well; where nothing else is wrong, that is told."""
     faults.plays(*[reply(200, SESSION), reply(403, {"detail": "no"})] * 2)
-    with pytest.raises(KeyError, match="mine"), client.sessions.get("sess_1"):
-        raise KeyError("mine")
-    with pytest.raises(errors.PermissionError), client.sessions.get("sess_1"):
-        pass
+
+    def talk(trouble: Dict[str, str]) -> None:
+        with client.sessions.get("sess_1"):
+            trouble["mine"]
+
+    with pytest.raises(KeyError, match="mine"):
+        talk({})
+    with pytest.raises(errors.PermissionError):
+        talk({"mine": ""})
 
 
 def test_listing_sessions(faults: FaultServer, client: nexusai.NexusAIClient) -> None:

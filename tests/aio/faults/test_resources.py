@@ -124,12 +124,15 @@ async def test_what_left_a_conversation_is_not_replaced(
 ) -> None:
     """By its deletion, which fails as well; where nothing else is wrong, that is told."""
     faults.plays(*[reply(200, SESSION), reply(403, {"detail": "no"})] * 2)
+
+    async def talk(trouble: Dict[str, str]) -> None:
+        async with await async_client.sessions.get("sess_1"):
+            trouble["mine"]
+
     with pytest.raises(KeyError, match="mine"):
-        async with await async_client.sessions.get("sess_1"):
-            raise KeyError("mine")
+        await talk({})
     with pytest.raises(errors.PermissionError):
-        async with await async_client.sessions.get("sess_1"):
-            pass
+        await talk({"mine": ""})
 
 
 async def test_listing_sessions(faults: FaultServer, async_client: nexusai.AsyncNexusAIClient) -> None:
