@@ -11,8 +11,10 @@ which sends one byte a second cannot outlast it.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any, Iterable, Iterator, Mapping, Optional
 
@@ -28,7 +30,7 @@ from nexusai._internal._httpx_parts import (
     library_of,
     made_for,
 )
-from nexusai._internal._runtime import following, within
+from nexusai._internal._runtime import following, process, within
 from nexusai._internal._transport import Request, TransportError, Url
 
 _LENIENCE = 0.05
@@ -39,6 +41,7 @@ class _TimedStream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream, clock: Clock) -> None:
         self._stream = stream
         self._clock = clock
+        self._process = process()
 
     def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:
         return self._stream.read(max_bytes, self._clock.clip(timeout, httpcore.ReadTimeout))
@@ -47,6 +50,10 @@ class _TimedStream(httpcore.NetworkStream):
         self._stream.write(buffer, self._clock.clip(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
+        sock = self._stream.get_extra_info("socket")
+        if sock is not None and self._process is process():  # in a forked child it is the parent's
+            with suppress(OSError):  # a thread that just reads from it sees it end
+                sock.shutdown(socket.SHUT_RDWR)
         self._stream.close()
 
     def start_tls(

@@ -376,6 +376,26 @@ def test_another_may_close_it_between_two_pieces(faults: FaultServer, client: ne
     assert (client.text.stream("hi").read()).text == ""
 
 
+@pytest.mark.parametrize("told", [b"", STREAM_HEAD + delta("a")])
+def test_another_may_close_it_on_httpx(faults: FaultServer, told: bytes) -> None:
+    """Which is used behind a proxy, and where something compressed may come."""
+    arrived, closed = threading.Event(), threading.Event()
+
+    def play(connection: Connection) -> None:
+        connection.send(told)
+        arrived.set()
+        connection.wait_for_hang_up()
+        closed.set()  # by the client, and not by this server's own patience
+
+    faults.plays(play)
+    compressed = {"Accept-Encoding": "gzip"}
+    with nexusai.NexusAIClient(
+        "nxs_x", faults.base_url, timeout=60, transport="httpx", default_headers=compressed
+    ) as client:
+        closed_by_another(client.text.stream("hi"), arrived, threading.Event())
+        assert in_thread(lambda: closed.wait(PATIENCE))
+
+
 def test_another_may_close_it_between_two_attempts(
     faults: FaultServer, client: nexusai.NexusAIClient
 ) -> None:

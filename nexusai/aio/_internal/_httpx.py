@@ -9,8 +9,10 @@ which sends one byte a second cannot outlast it.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any, AsyncIterator, Iterable, Mapping, Optional
 
@@ -26,7 +28,7 @@ from nexusai._internal._httpx_parts import (
     library_of,
     made_for,
 )
-from nexusai._internal._runtime import async_following, async_within
+from nexusai._internal._runtime import async_following, async_within, process
 from nexusai._internal._transport import Request, TransportError, Url
 
 _LENIENCE = 0.05
@@ -37,6 +39,7 @@ class _TimedStream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream, clock: Clock) -> None:
         self._stream = stream
         self._clock = clock
+        self._process = process()
 
     async def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:
         return await self._stream.read(max_bytes, self._clock.clip(timeout, httpcore.ReadTimeout))
@@ -45,6 +48,10 @@ class _TimedStream(httpcore.AsyncNetworkStream):
         await self._stream.write(buffer, self._clock.clip(timeout, httpcore.WriteTimeout))
 
     async def aclose(self) -> None:
+        sock = self._stream.get_extra_info("socket")
+        if sock is not None and self._process is process():  # in a forked child it is the parent's
+            with suppress(OSError):  # a thread that just reads from it sees it end
+                sock.shutdown(socket.SHUT_RDWR)
         await self._stream.aclose()
 
     async def start_tls(
