@@ -79,7 +79,8 @@ def _new_context(file: Optional[str], directory: Optional[str]) -> Any:
     try:
         context = ssl.create_default_context(cafile=file or None, capath=directory or None)
     except OSError as error:
-        raise APIError(f"There are no certificates to trust in {file} (SSL_CERT_FILE): {error}.") from error
+        place = f"{file or directory} ({'SSL_CERT_FILE' if file else 'SSL_CERT_DIR'})"
+        raise APIError(f"There are no certificates to trust in {place}: {error}.") from error
     context.set_alpn_protocols(["http/1.1"])
     return context
 

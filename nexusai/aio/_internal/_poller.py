@@ -18,8 +18,7 @@ _FIRST_PAUSE = 0.1
 _LAST_LOOK = 2.0
 """Seconds after the longest wait, in which the last look at a task must have come back."""
 _PATIENCE = 0.14
-"""Of the time that has passed: the end of a task is seen within 15 % of its length, with the way there."""
-"""Between two looks at a task passes this share of its age: the end is seen at most so much late."""
+"""Between two looks passes this share of a task's age: its end is seen within 15 %, with the way there."""
 
 
 class AsyncTaskPoller:
