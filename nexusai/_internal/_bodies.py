@@ -78,6 +78,42 @@ def _segment(text: str) -> str:
     return quote(text, safe="", errors="strict")
 
 
+OF_CLIENTS = {
+    "api_key",
+    "base_url",
+    "timeout",
+    "max_retries",
+    "poll_interval",
+    "poll_timeout",
+    "total_timeout",
+    "content_timeout",
+    "resume_streams",
+    "default_headers",
+    "http_client",
+    "transport",
+    "on_request",
+    "on_response",
+    "otel",
+    "cache",
+}
+"""The arguments of a client, which are no options of a model."""
+
+
+def model_options(options: Mapping[str, Any]) -> JSONObject:
+    """Those that were given. They reach the model as they are, whatever their names.
+
+    Raises:
+        TypeError: one is a setting of the client: sent along it would change nothing, and show a key.
+    """
+    given_options = given(**options)
+    for name in given_options.keys() & OF_CLIENTS:
+        raise TypeError(
+            f"`{name}` is a setting of the client, no option of the model: call "
+            f"`client.with_options({name}=…)`, and use what it returns."
+        )
+    return given_options
+
+
 def query(parameters: Mapping[str, Any]) -> Dict[str, str]:
     """The parameters that were given, as text."""
     return {name: str(value) for name, value in parameters.items() if value is not None}
@@ -141,7 +177,7 @@ def text_body(
         text_input(prompt, messages),
         provider=provider,
         model=model,
-        config=config,
+        config=model_options(config),
         stream=stream,
     )
 
@@ -161,8 +197,9 @@ def embeddings_body(
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise ValueError("input: expected a text or several, none of them empty")
     asked = input if isinstance(input, str) else texts
+    options = model_options(more)
     return given(
-        **{"input": asked, "model": model, "dimensions": dimensions, "encoding_format": "base64", **more}
+        **{"input": asked, "model": model, "dimensions": dimensions, "encoding_format": "base64", **options}
     )
 
 
@@ -174,7 +211,7 @@ def session_body(prompt: str, config: Mapping[str, Any], *, stream: bool) -> JSO
     """
     if not isinstance(prompt, str) or not prompt.strip():
         raise ValueError("prompt: there is nothing to say")
-    options = given(**config)
+    options = model_options(config)
     body: JSONObject = {"prompt": prompt, "input": {"prompt": prompt}, "stream": stream}
     return {**body, "config": options} if options else body
 
@@ -198,7 +235,7 @@ def image_body(
     """
     if not isinstance(prompt, str) or not prompt.strip():
         raise ValueError("prompt: say what to draw")
-    config = dict(options)
+    config = model_options(options)
     size, ratio, count = config.get("size"), config.get("aspect_ratio"), config.get("num_images")
     if ratio is not None:
         if ratio not in ASPECT_RATIOS:
@@ -223,7 +260,8 @@ def speech_body(
     """
     if not isinstance(text, str) or not text.strip():
         raise ValueError("text: there is nothing to read aloud")
-    return invoke_body("text_to_speech", {"text": text}, provider=provider, model=model, config=options)
+    config = model_options(options)
+    return invoke_body("text_to_speech", {"text": text}, provider=provider, model=model, config=config)
 
 
 def checked_key(api_key: Optional[str]) -> str:

@@ -30,7 +30,7 @@ from nexusai._internal._httpx_parts import (
     library_of,
     made_for,
 )
-from nexusai._internal._runtime import following, process, within
+from nexusai._internal._runtime import following, hears_cancellation, process, within
 from nexusai._internal._transport import Request, TransportError, Url
 
 _LENIENCE = 0.05
@@ -43,9 +43,11 @@ class _TimedStream(httpcore.NetworkStream):
         self._clock = clock
         self._process = process()
 
+    @hears_cancellation
     def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:
         return self._stream.read(max_bytes, self._clock.clip(timeout, httpcore.ReadTimeout))
 
+    @hears_cancellation
     def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:
         self._stream.write(buffer, self._clock.clip(timeout, httpcore.WriteTimeout))
 
@@ -56,6 +58,7 @@ class _TimedStream(httpcore.NetworkStream):
                 sock.shutdown(socket.SHUT_RDWR)
         self._stream.close()
 
+    @hears_cancellation
     def start_tls(
         self,
         ssl_context: ssl.SSLContext,
@@ -75,6 +78,7 @@ class _TimedBackend(httpcore.NetworkBackend):
         self._backend = backend
         self._clock = clock
 
+    @hears_cancellation
     def connect_tcp(
         self,
         host: str,

@@ -12,7 +12,9 @@ import time
 import weakref
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from contextvars import copy_context
+from functools import wraps
 from typing import (
     Any,
     AsyncIterator,
@@ -30,6 +32,7 @@ from typing import (
 
 A = TypeVar("A")
 T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
 CLOSE_TIMEOUT = 2.0
 
 
@@ -108,6 +111,60 @@ def finish(action: Callable[[], None]) -> None:
     action()
 
 
+_CAN_BE_UNHEARD = sys.version_info < (3, 11)
+"""Whether anyio takes a cancellation from outside for one of its own when both come in one turn of asyncio's
+loop: as it connects, and as a limit of time runs out. Before Python 3.11 a task does not count them."""
+_ASK_AGAIN = 0.05
+
+
+def async_hears_cancellation(method: Method) -> Method:
+    """Whoever awaits `method` and is cancelled hears of it, in whichever turn. What came of it is closed.
+
+    Where anyio cannot tell, the method runs in a task of its own, and its caller waits without any scope.
+    """
+    return _in_a_task(method) if _CAN_BE_UNHEARD else method
+
+
+def hears_cancellation(method: Method) -> Method:
+    """Nothing cancels a thread."""
+    return method
+
+
+def _in_a_task(method: Any) -> Any:
+    import asyncio
+
+    @wraps(method)
+    async def run(*args: Any) -> Any:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # trio's scopes are the only ones there
+            return await method(*args)
+        task = loop.create_task(method(*args))
+        try:
+            await asyncio.wait({task})
+        except BaseException:
+            await _give_up(task)
+            raise
+        return task.result()
+
+    return run
+
+
+async def _give_up(task: Any) -> None:
+    """Cancel a task until it ends, and close what came of it all the same."""
+    import asyncio
+
+    while not task.done():
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task}, timeout=_ASK_AGAIN)
+    if not task.cancelled() and task.exception() is None:
+        close = getattr(task.result(), "aclose", None)
+        if close is not None:
+            await async_finish(close)
+
+
+@async_hears_cancellation
 async def async_within(seconds: float, action: Callable[[], Awaitable[T]]) -> T:
     """What `action` gives.
 

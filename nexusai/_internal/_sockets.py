@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
-from nexusai._internal._runtime import process, renewed_in_children
+from nexusai._internal._runtime import async_hears_cancellation, process, renewed_in_children
 from nexusai._internal._transport import Url
 from nexusai.error import APIError
 
@@ -181,6 +181,7 @@ class AsyncSocket:
         self._early: Optional[bytes] = None
 
     @classmethod
+    @async_hears_cancellation
     async def connect(cls, origin: Url, timeout: float) -> AsyncSocket:
         """Connect to an origin. TLS is verified."""
         import anyio
@@ -212,6 +213,7 @@ class AsyncSocket:
                 raise
         return cls(stream, sock, transport)
 
+    @async_hears_cancellation
     async def read(self, max_bytes: int, timeout: Optional[float]) -> bytes:
         """What comes next; nothing when the other side has ended."""
         import anyio
@@ -228,6 +230,7 @@ class AsyncSocket:
             except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
                 raise _as_os_error(error) from error
 
+    @async_hears_cancellation
     async def write(self, data: Union[bytes, memoryview], timeout: Optional[float]) -> None:
         """Send all of it."""
         import anyio
@@ -238,6 +241,7 @@ class AsyncSocket:
             except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
                 raise _as_os_error(error) from error
 
+    @async_hears_cancellation
     async def write_all(self, blocks: AsyncIterator[bytes], patience: Patience) -> None:
         """Send all of these, or until the other side answers before it has them.
 

@@ -259,7 +259,7 @@ class KnowledgeBasesResource(Resource):
             NotFoundError: there is no such knowledge base.
         """
         limits = (top_k, similarity_threshold)
-        options = {"provider": provider, "model": model, **config}
+        options = {"provider": provider, "model": model, **_bodies.model_options(config)}
         telemetry = self._client.telemetry
         if telemetry is None:
             return self._asked(question, knowledge_base_ids, limits, options)
@@ -294,11 +294,12 @@ class KnowledgeBasesResource(Resource):
         Raises:
             NotFoundError: there is no such knowledge base.
         """
+        options = {"provider": provider, "model": model, **_bodies.model_options(config)}
         deadline = self._client.deadline()  # of the search and the stream together
         found = self._found(question, knowledge_base_ids, (top_k, similarity_threshold), deadline)
         if not found.results:
             return AnswerStream(question, [], None)
-        fallbacks, options = config.pop("fallbacks", None), {"provider": provider, "model": model, **config}
+        fallbacks = options.pop("fallbacks", None)
         body = _question_body(question, found.results, options, stream=True)
         stream = TextResource(self._source)._streamed(body, fallbacks, deadline)
         return AnswerStream(question, found.results, stream)

@@ -163,7 +163,7 @@ ROWS: Dict[str, List[str]] = {
     "S33": [
         "unit/test_cancelling.py::test_a_storm_of_cancellations",
         "unit/test_cancelling.py::test_a_storm_on_trio",
-        "unit/test_cancelling.py::test_cancelled_at_each_of_its_turns",
+        "unit/test_cancelling.py::test_cancelled_after_each_callback",
         "unit/test_pool.py::test_a_slot_comes_back_whatever_closing_raises",
     ],
     "S34": [

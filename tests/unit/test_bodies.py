@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 
+import nexusai
 from nexusai._internal import _bodies
 from nexusai.error import AuthenticationError, InvalidRequestError
 
@@ -242,6 +244,32 @@ def test_nothing_is_told_by_its_argument(text: Any) -> None:
         _bodies.speech_body(text, None, None, {})
     with pytest.raises(ValueError, match="^prompt: there is nothing to say$"):
         _bodies.session_body(text, {}, stream=False)
+
+
+def test_every_argument_of_a_client_is_known() -> None:
+    """So that none of them is sent as an option of a model."""
+    arguments = set(inspect.signature(nexusai.NexusAIClient).parameters)
+    assert arguments == _bodies.OF_CLIENTS
+
+
+def test_a_setting_is_no_option_of_a_model() -> None:
+    """Silently it would change nothing, and a key would travel in a body."""
+    client = nexusai.NexusAIClient("nxs_x", "http://127.0.0.1:9/api/v1", max_retries=0)
+    setting: Any = {"timeout": 5}
+    calls: List[Callable[[], Any]] = [
+        lambda: client.text.generate("hi", **setting),
+        lambda: client.text.generate_async("hi", **setting),
+        lambda: client.text.stream("hi", **setting).read(),
+        lambda: client.images.generate("a cat", **setting),
+        lambda: client.audio.synthesize("hi", **setting),
+        lambda: client.audio.transcribe(b"RIFF", **setting),
+        lambda: client.embeddings.create("hi", **setting),
+        lambda: client.knowledge_bases.ask("hi?", "kb", **setting),
+        lambda: client.knowledge_bases.ask_stream("hi?", "kb", **setting),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match=re.escape("call `client.with_options(timeout=…)`")):
+            call()
 
 
 NO_KEY = (

@@ -28,7 +28,7 @@ from nexusai._internal._httpx_parts import (
     library_of,
     made_for,
 )
-from nexusai._internal._runtime import async_following, async_within, process
+from nexusai._internal._runtime import async_following, async_hears_cancellation, async_within, process
 from nexusai._internal._transport import Request, TransportError, Url
 
 _LENIENCE = 0.05
@@ -41,9 +41,11 @@ class _TimedStream(httpcore.AsyncNetworkStream):
         self._clock = clock
         self._process = process()
 
+    @async_hears_cancellation
     async def read(self, max_bytes: int, timeout: Optional[float] = None) -> bytes:
         return await self._stream.read(max_bytes, self._clock.clip(timeout, httpcore.ReadTimeout))
 
+    @async_hears_cancellation
     async def write(self, buffer: bytes, timeout: Optional[float] = None) -> None:
         await self._stream.write(buffer, self._clock.clip(timeout, httpcore.WriteTimeout))
 
@@ -54,6 +56,7 @@ class _TimedStream(httpcore.AsyncNetworkStream):
                 sock.shutdown(socket.SHUT_RDWR)
         await self._stream.aclose()
 
+    @async_hears_cancellation
     async def start_tls(
         self,
         ssl_context: ssl.SSLContext,
@@ -73,6 +76,7 @@ class _TimedBackend(httpcore.AsyncNetworkBackend):
         self._backend = backend
         self._clock = clock
 
+    @async_hears_cancellation
     async def connect_tcp(
         self,
         host: str,

@@ -150,10 +150,11 @@ class AsyncAudioResource(AsyncResource):
     ) -> Any:
         if (file is None) == (file_id is None):
             raise ValueError("give either `file` or `file_id`")
+        config = _bodies.model_options(options)
         if file is not None:
             file_id = (await AsyncFilesResource(self._source)._upload(file, deadline=deadline)).file_id
         return _bodies.invoke_body(
-            "speech_to_text", {"file_id": file_id}, provider=provider, model=model, config=options
+            "speech_to_text", {"file_id": file_id}, provider=provider, model=model, config=config
         )
 
 
