@@ -19,9 +19,6 @@ _FLOORS = """\
   JSON, headers, a slot, a typed answer) costs 35 to 45 µs. Together that is above 2.5 times `raw` and above
   0.08 times `openai` before our own code for it begins. At 64 at a time, where wake-ups are shared, it comes
   close. Streams with `[fast]` stand at about the goal, above it or below it from run to run.
-- An upload on an event loop: the file is read in a thread, so that the loop is never blocked, in blocks that
-  grow while they leave briskly, and each passes the loop's own transport; `raw` reads in the loop. It stands
-  at about the goal, above it or below it from run to run.
 """
 
 _METHOD = """\

@@ -100,13 +100,13 @@ OF_CLIENTS = {
 
 
 def model_options(options: Mapping[str, Any]) -> JSONObject:
-    """Those that were given. They reach the model as they are, whatever their names.
+    """Those that were given: the model gets them as they are.
 
     Raises:
         TypeError: one is a setting of the client: sent along it would change nothing, and show a key.
     """
     given_options = given(**options)
-    for name in given_options.keys() & OF_CLIENTS:
+    for name in sorted(given_options.keys() & OF_CLIENTS):
         raise TypeError(
             f"`{name}` is a setting of the client, no option of the model: call "
             f"`client.with_options({name}=…)`, and use what it returns."

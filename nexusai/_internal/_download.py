@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Dict, Iterator, Optional, Union
@@ -142,17 +143,14 @@ class Download:
             OSError: the file cannot be written.
         """
         target = _target(Path(path), self.filename)
-        partial = _part_of(target)
+        whole = _Whole(target)
         try:
-            file = in_thread(lambda: partial.open("xb"))
-            with file:
-                self._write(file, on_progress)
-                in_thread(lambda: _flush(file))
-            os.replace(partial, target)
+            file = in_thread(whole.open)
+            self._write(file, on_progress)
+            in_thread(whole.finish)
         except BaseException:
             self.close()
-            with suppress(OSError):
-                partial.unlink()
+            whole.drop()
             raise
         return target
 
@@ -203,17 +201,53 @@ class Download:
 def written(path: Path, content: bytes) -> Path:
     """A file with this content: whole, or not there. In a directory it is called `download`."""
     target = _target(path, None)
-    partial = _part_of(target)
+    whole = _Whole(target)
     try:
-        with partial.open("xb") as file:
-            file.write(content)
-            _flush(file)
-        os.replace(partial, target)
+        whole.open().write(content)
+        whole.finish()
     except BaseException:
-        with suppress(OSError):
-            partial.unlink()
+        whole.drop()
         raise
     return target
+
+
+class _Whole:
+    """A file that stands at `target` when it is finished; until then nothing changes there.
+
+    A link goes on pointing where it did, and access rights stay what they were. What is no file, such as a
+    pipe or a device, gets the bytes as they come.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._place = Path(os.path.realpath(target))
+        self._is_file = self._place.is_file() or not self._place.exists()
+        name = f".{self._place.name[:100]}.{secrets.token_hex(4)}.part"
+        self._partial = self._place.with_name(name) if self._is_file else self._place
+        self._file: Optional[IO[bytes]] = None
+
+    def open(self) -> IO[bytes]:
+        file = self._file = self._partial.open("xb" if self._is_file else "wb")
+        if self._is_file and self._place.exists():
+            self._partial.chmod(stat.S_IMODE(self._place.stat().st_mode))
+        return file
+
+    def finish(self) -> None:
+        assert self._file is not None  # noqa: S101 - it was opened
+        self._file.flush()
+        if self._is_file:
+            os.fsync(self._file.fileno())
+        self._file.close()
+        if self._is_file:
+            os.replace(self._partial, self._place)
+
+    def drop(self) -> None:
+        if self._file is None:
+            return
+        with suppress(OSError):  # closing writes what is left, too
+            self._file.close()
+        if self._is_file:
+            with suppress(OSError):
+                self._partial.unlink()
 
 
 class _Check:
@@ -249,15 +283,5 @@ def _target(path: Path, filename: Optional[str]) -> Path:
     return path
 
 
-def _part_of(target: Path) -> Path:
-    """Where a file is until it is whole."""
-    return target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
-
-
 def _number(header: Optional[str]) -> Optional[int]:
     return int(header) if header is not None and header.isdecimal() else None
-
-
-def _flush(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())

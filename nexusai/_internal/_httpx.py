@@ -31,6 +31,7 @@ from nexusai._internal._httpx_parts import (
     made_for,
 )
 from nexusai._internal._runtime import following, hears_cancellation, process, within
+from nexusai._internal._sockets import close_without_loop
 from nexusai._internal._transport import Request, TransportError, Url
 
 _LENIENCE = 0.05
@@ -77,6 +78,11 @@ class _TimedBackend(httpcore.NetworkBackend):
     def __init__(self, backend: httpcore.NetworkBackend, clock: Clock) -> None:
         self._backend = backend
         self._clock = clock
+        self._transport: Any = None  # asyncio's
+
+    def abandon(self) -> None:
+        """Close what was connected on an event loop that is closed, and closes nothing any more."""
+        close_without_loop(self._transport)
 
     @hears_cancellation
     def connect_tcp(
@@ -89,6 +95,7 @@ class _TimedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         timeout = self._clock.clip(timeout, httpcore.ConnectTimeout)
         stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        self._transport = getattr(getattr(stream, "_stream", None), "_transport", None)
         return _TimedStream(stream, self._clock)
 
     def sleep(self, seconds: float) -> None:
@@ -122,7 +129,7 @@ class HTTPXTransport:
         self._clock = Clock()
         self._transport = made_for(origin, httpx.HTTPTransport)
         pool: Any = self._transport._pool
-        pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
+        self._backend = pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
 
     def send(self, request: Request) -> HTTPXResponse:
         """Send, and wait for the head of the answer."""
@@ -135,6 +142,10 @@ class HTTPXTransport:
         """Give what is still to be read only so long; False where that cannot be."""
         self._clock.deadline = min(self._clock.deadline, time.monotonic() + seconds)
         return True
+
+    def abandon(self) -> None:
+        """Close the connection of an event loop that is closed."""
+        self._backend.abandon()
 
     def close(self) -> None:
         """Close the connection."""

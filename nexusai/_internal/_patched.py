@@ -38,5 +38,7 @@ def _function(package: str, kind: str, name: str) -> Any:
 
 def _is_own(function: Any, package: str) -> bool:
     """Wrappers may take over name and module of what they wrap, but not its type and code together."""
+    if package not in sys.modules:
+        return True
     home = os.path.dirname(getattr(sys.modules.get(package), "__file__", None) or "")
     return type(function) is FunctionType and function.__code__.co_filename.startswith(home + os.sep)

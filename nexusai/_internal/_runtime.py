@@ -114,7 +114,6 @@ def finish(action: Callable[[], None]) -> None:
 _CAN_BE_UNHEARD = sys.version_info < (3, 11)
 """Whether anyio takes a cancellation from outside for one of its own when both come in one turn of asyncio's
 loop: as it connects, and as a limit of time runs out. Before Python 3.11 a task does not count them."""
-_ASK_AGAIN = 0.05
 
 
 def async_hears_cancellation(method: Method) -> Method:
@@ -131,33 +130,46 @@ def hears_cancellation(method: Method) -> Method:
 
 
 def _in_a_task(method: Any) -> Any:
-    import asyncio
-
     @wraps(method)
-    async def run(*args: Any) -> Any:
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        import asyncio
+
+        import anyio
+
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # trio's scopes are the only ones there
-            return await method(*args)
-        task = loop.create_task(method(*args))
+            return await method(*args, **kwargs)
+        scope = anyio.CancelScope()
+
+        async def work() -> Any:
+            with scope:
+                return await method(*args, **kwargs)
+
+        task = loop.create_task(work())
         try:
             await asyncio.wait({task})
-        except BaseException:
-            await _give_up(task)
+            return task.result()
+        except asyncio.CancelledError:
+            await _give_up(task, scope)
             raise
-        return task.result()
+        finally:
+            del task  # it holds its error, whose traceback holds this frame
 
     return run
 
 
-async def _give_up(task: Any) -> None:
-    """Cancel a task until it ends, and close what came of it all the same."""
+async def _give_up(task: Any, scope: Any) -> None:
+    """Cancel what a task does, wait for its end, and close what came of it all the same."""
     import asyncio
 
-    while not task.done():
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait({task}, timeout=_ASK_AGAIN)
+    import anyio
+
+    scope.cancel()  # not the task: what it tidies up within a shield must not be cut short
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
     if not task.cancelled() and task.exception() is None:
         close = getattr(task.result(), "aclose", None)
         if close is not None:

@@ -216,6 +216,10 @@ class AsyncSocket:
     @async_hears_cancellation
     async def read(self, max_bytes: int, timeout: Optional[float]) -> bytes:
         """What comes next; nothing when the other side has ended."""
+        return await self._received(max_bytes, timeout)
+
+    async def _received(self, max_bytes: int, timeout: Optional[float]) -> bytes:
+        """The same in the caller's own task, where a scope that ends loses nothing that has come."""
         import anyio
 
         if self._early is not None:
@@ -252,7 +256,7 @@ class AsyncSocket:
 
         async def listen() -> None:
             with suppress(OSError):  # the writer hears of it too
-                self._early = await self.read(_EARLY_BYTES, None)
+                self._early = await self._received(_EARLY_BYTES, None)
                 group.cancel_scope.cancel()
 
         failure: Optional[Exception] = None
@@ -276,15 +280,20 @@ class AsyncSocket:
         await self._stream.aclose()
 
     def abandon(self) -> None:
-        """Close the connection of an event loop that is closed.
+        """Close the connection of an event loop that is closed."""
+        close_without_loop(self._transport)
 
-        asyncio's own `close` asks the loop to, which does nothing any more: the socket would stay open until
-        the garbage collector finds it. Where asyncio has no such method, it does.
-        """
-        lost = getattr(self._transport, "_call_connection_lost", None)
-        if lost is not None:
-            with suppress(Exception):
-                lost(None)
+
+def close_without_loop(transport: Any) -> None:
+    """Close an asyncio transport whose event loop is closed.
+
+    Its own `close` asks the loop to, which does nothing any more: the socket would stay open until the
+    garbage collector finds it. Where asyncio has no such method, it does.
+    """
+    lost = getattr(transport, "_call_connection_lost", None)
+    if lost is not None:
+        with suppress(Exception):
+            lost(None)
 
 
 async def _connected(host: str, port: int) -> Any:

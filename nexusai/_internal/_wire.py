@@ -50,6 +50,8 @@ class Wire:
     def abandon(self) -> None:
         """Close the connection of an event loop that is closed."""
         self._straight.abandon()
+        if self._httpx is not None:
+            self._httpx.abandon()
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
+import sys
 import threading
 from pathlib import Path
 from typing import Any, Dict, List
@@ -327,6 +329,35 @@ def test_a_picture_within_the_answer_is_saved_as_any_other(
     with pytest.raises(FileNotFoundError):
         image.save(tmp_path / "nowhere" / "x.png")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["download", "earlier.png", "link.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and access rights are others there")
+def test_a_place_stays_what_it_is(faults: FaultServer, client: nexusai.NexusAIClient, tmp_path: Path) -> None:
+    """What a link points to is exchanged, not the link; who may read it, too; and a pipe passes it on."""
+    output = {"image_url": "data:image/png;base64,QQ==", "width": 1, "height": 1}
+    faults.plays(reply(200, {"task_id": "t", "status": "completed", "output": output}))
+    image = client.images.generate("one")
+    private, link, pipe = tmp_path / "private", tmp_path / "link", tmp_path / "pipe"
+    private.write_bytes(b"earlier")
+    private.chmod(0o600)
+    link.symlink_to(private)
+    os.mkfifo(pipe)
+
+    def save(place: Path, content: bytes) -> None:
+        faults.plays(reply(200, raw=content))
+        (client.files.download("file_1")).save(place)
+
+    assert image.save(link) == link
+    assert (link.is_symlink(), private.read_bytes()) == (True, b"A")
+    save(link, b"B")
+    assert (link.is_symlink(), private.read_bytes()) == (True, b"B")
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    save(pipe, b"C")
+    image.save(pipe)
+    assert os.read(reader, 10) == b"CA"
+    os.close(reader)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["link", "pipe", "private"]
 
 
 @pytest.mark.parametrize(

@@ -182,12 +182,15 @@ def test_knowledge_bases(faults: FaultServer, client: nexusai.NexusAIClient, wra
         lambda c: c.knowledge_bases.delete_document("kb_1", "doc_1"),
     ],
 )
+@pytest.mark.parametrize(
+    "lost", [drop(), *(reply(status, {}, retry_after="0") for status in (500, 502, 504))]
+)
 def test_what_an_earlier_attempt_has_deleted(
-    faults: FaultServer, client: nexusai.NexusAIClient, delete: Any
+    faults: FaultServer, client: nexusai.NexusAIClient, delete: Any, lost: Act
 ) -> None:
-    """Its answer was lost, and it is gone: that is success."""
+    """Its answer was lost, on the way or in a gateway, and it is gone: that is success."""
     gone = reply(404, {"detail": "no such thing"}, x_request_id="req_2")
-    faults.plays(drop(), gone)
+    faults.plays(lost, gone)
     deleted = delete(client)
     assert deleted is None or (deleted.deleted_count, deleted.request_id) == (1, "req_2")
 

@@ -6,10 +6,12 @@ import asyncio
 import gc
 import random
 import sys
+import time
 from contextlib import suppress
 from typing import Any, Awaitable, Callable, Dict, List, Optional
 
 import anyio
+import httpx
 import pytest
 from faults.acts import misbehave
 from faults.marks import LOST_BY_ANYIO
@@ -17,6 +19,7 @@ from faults.random_runs import RUNS, SEED, hint
 from faults.server import (
     DONE,
     Act,
+    Connection,
     FaultServer,
     Seen,
     completed,
@@ -269,6 +272,31 @@ def test_cancelled_after_each_callback(
     faults.chooses = act
     assert asyncio.run(main()) >= 3
     gc.collect()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="httpcore loses slots with the last anyio for it")
+def test_a_scope_costs_a_users_client_no_slot(faults: FaultServer) -> None:
+    """Its own cleaning up is not cut short, however often the scope around the call cancels."""
+    dice = random.Random(SEED)
+
+    def act(connection: Connection) -> None:
+        time.sleep(dice.random() * 0.004)
+        reply(200, completed())(connection)
+
+    async def once() -> None:
+        limits = httpx.Limits(max_connections=1)
+        async with httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(5, pool=1)) as own:
+            client = nexusai.AsyncNexusAIClient("k", faults.base_url, max_retries=0, http_client=own)
+            with anyio.move_on_after(dice.random() * 0.008):
+                await client.text.generate("hi")
+            assert (await client.text.generate("hi")).text == "hello", hint(SEED)
+
+    async def main() -> None:
+        for _ in range(50 * RUNS):
+            await once()
+
+    faults.chooses = lambda _: act
+    asyncio.run(main())
 
 
 def test_hooks_are_told_of_a_cancelled_attempt(faults: FaultServer) -> None:

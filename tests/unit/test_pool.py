@@ -252,6 +252,29 @@ def test_connections_of_a_loop_that_is_closed(faults: FaultServer, transport: st
     assert not [str(each.message) for each in warned]
 
 
+def test_connections_through_httpx_of_a_loop_that_is_closed(faults: FaultServer) -> None:
+    """The same where httpx reads, which leaves it to its loop."""
+
+    def once(connection: Connection) -> None:
+        reply(200, completed())(connection)
+        connection.wait_for_hang_up()
+
+    async def call() -> str:
+        return (await client.text.generate("hi")).text
+
+    compressed = {"Accept-Encoding": "gzip"}  # is httpx's to read
+    client = nexusai.AsyncNexusAIClient("nxs_x", faults.base_url, default_headers=compressed)
+    faults.plays(once, reply(200, completed()))
+    gc.disable()
+    try:
+        assert asyncio.run(call()) == asyncio.run(call()) == "hello"
+        assert faults.hung_up.wait(PATIENCE)
+        asyncio.run(client.aclose())
+    finally:
+        gc.enable()
+        gc.collect()
+
+
 def test_a_full_pool_is_not_asked_again(faults: FaultServer) -> None:
     """Who has waited in line for as long as `timeout` does not go to its end."""
     nexusai.config.max_connections = 1

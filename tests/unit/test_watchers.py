@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 from typing import Any, Iterator, List
 
 import httpx
@@ -13,6 +15,17 @@ from faults.server import DONE, FaultServer, completed, delta, reply, stream
 import nexusai
 
 BASE = "http://mocked.example/v1"
+
+
+def test_who_only_imports_httpx_does_not_watch_it(faults: FaultServer) -> None:
+    """Most of it is loaded by its first client; the calls go straight to their sockets."""
+    faults.plays(reply(200, completed()))
+    code = (
+        f"import sys, httpx, nexusai; nexusai.NexusAIClient('k', {faults.base_url!r}).text.generate('hi'); "
+        "print('httpcore' in sys.modules, 'nexusai._internal._httpx' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[1] == "False"
 
 
 class Both:

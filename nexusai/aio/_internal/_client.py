@@ -412,7 +412,7 @@ class AsyncInternalClient:
             if lost and _is_gone(error, call.method):
                 exchange.settle()
                 return exchange
-            lost = lost or getattr(error, "sent", False)
+            lost = lost or _may_have_worked(error)
             attempts.append(
                 errors.Attempt(
                     self.masked(_outcome(error)),
@@ -561,6 +561,11 @@ def _may_repeat(error: errors.APIError, method: str, *, first: bool) -> bool:
     # it again would only start it again, where the platform knows no idempotency keys.
     silent = isinstance(error, errors.APITimeoutError) and getattr(error, "sent", False)
     return not (silent and method == "POST")
+
+
+def _may_have_worked(error: errors.APIError) -> bool:
+    """Whether the platform may have done what was asked, though its answer does not say so."""
+    return getattr(error, "sent", False) or error.status_code in (500, 502, 504)
 
 
 def _is_gone(error: errors.APIError, method: str) -> bool:

@@ -29,6 +29,7 @@ from nexusai._internal._httpx_parts import (
     made_for,
 )
 from nexusai._internal._runtime import async_following, async_hears_cancellation, async_within, process
+from nexusai._internal._sockets import close_without_loop
 from nexusai._internal._transport import Request, TransportError, Url
 
 _LENIENCE = 0.05
@@ -75,6 +76,11 @@ class _TimedBackend(httpcore.AsyncNetworkBackend):
     def __init__(self, backend: httpcore.AsyncNetworkBackend, clock: Clock) -> None:
         self._backend = backend
         self._clock = clock
+        self._transport: Any = None  # asyncio's
+
+    def abandon(self) -> None:
+        """Close what was connected on an event loop that is closed, and closes nothing any more."""
+        close_without_loop(self._transport)
 
     @async_hears_cancellation
     async def connect_tcp(
@@ -87,6 +93,7 @@ class _TimedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         timeout = self._clock.clip(timeout, httpcore.ConnectTimeout)
         stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        self._transport = getattr(getattr(stream, "_stream", None), "_transport", None)
         return _TimedStream(stream, self._clock)
 
     async def sleep(self, seconds: float) -> None:
@@ -120,7 +127,7 @@ class AsyncHTTPXTransport:
         self._clock = Clock()
         self._transport = made_for(origin, httpx.AsyncHTTPTransport)
         pool: Any = self._transport._pool
-        pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
+        self._backend = pool._network_backend = _TimedBackend(pool._network_backend, self._clock)
 
     async def send(self, request: Request) -> AsyncHTTPXResponse:
         """Send, and wait for the head of the answer."""
@@ -133,6 +140,10 @@ class AsyncHTTPXTransport:
         """Give what is still to be read only so long; False where that cannot be."""
         self._clock.deadline = min(self._clock.deadline, time.monotonic() + seconds)
         return True
+
+    def abandon(self) -> None:
+        """Close the connection of an event loop that is closed."""
+        self._backend.abandon()
 
     async def aclose(self) -> None:
         """Close the connection."""

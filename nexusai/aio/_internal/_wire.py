@@ -48,6 +48,8 @@ class AsyncWire:
     def abandon(self) -> None:
         """Close the connection of an event loop that is closed."""
         self._straight.abandon()
+        if self._httpx is not None:
+            self._httpx.abandon()
 
     async def aclose(self) -> None:
         """Close the connection."""
