@@ -328,6 +328,8 @@ def shown(value):
 
 def main():
     contender, colour, action, url, key, options, argument = sys.argv[1:]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's job in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sdk = __import__("use_" + contender.replace("-", "_").replace("[", "_").replace("]", ""))
     report = {"text": "", "error": "", "sdk_error": False, "value_error": False, "interrupted": False}
     faulthandler.dump_traceback_later(STUCK)  # so that whoever is stuck says where
