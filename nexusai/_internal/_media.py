@@ -14,8 +14,8 @@ from urllib.parse import unquote_to_bytes
 from pydantic import PrivateAttr
 
 from nexusai._internal._client import InternalClient, client_like
-from nexusai._internal._download import written
 from nexusai._internal._runtime import in_thread
+from nexusai._internal._saving import written
 from nexusai.config import config
 from nexusai.error import InvalidResponseError
 from nexusai.models import Result

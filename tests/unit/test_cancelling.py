@@ -187,14 +187,14 @@ WORK: Dict[str, List[Act]] = {
 
 async def _work(client: nexusai.AsyncNexusAIClient, kind: str) -> None:
     if kind == "stream":
-        await client.text.stream("hi").read()
+        assert (await client.text.stream("hi").read()).text == "ab"
     elif kind == "upload":
-        await client.files.upload(("a.bin", b"x" * 3_000_000))
+        assert (await client.files.upload(("a.bin", b"x" * 3_000_000))).file_id == "f"
     elif kind == "timeout":
         with suppress(errors.APITimeoutError):
             await client.with_options(timeout=0.01, max_retries=0).text.generate("hi")
     else:
-        await client.text.generate("hi")
+        assert (await client.text.generate("hi")).text == "hello"
 
 
 class _Canceller:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
-import stat
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, AsyncIterator, Dict, Optional, Union
 from weakref import finalize
@@ -17,6 +15,7 @@ from typing_extensions import Protocol
 from nexusai import error as errors
 from nexusai._internal._responses import file_name
 from nexusai._internal._runtime import async_in_thread
+from nexusai._internal._saving import Saving
 from nexusai._internal._transport import TransportError
 from nexusai.aio._internal._exchange import AsyncExchange, Call
 from nexusai.aio._internal._upload import OnBytes
@@ -137,24 +136,24 @@ class AsyncDownload:
     ) -> Path:
         """Write it to a file, and return its path. The file is whole and verified, or not there.
 
-        In a directory it gets its own name. `on_progress(received, total)` is called for each block.
+        In a directory it gets its own name. A link stays one, and access rights what they were; a pipe or a
+        device gets the bytes as they come. `on_progress(received, total)` is called for each block.
 
         Raises:
             NetworkError, APITimeoutError: it broke off, and could not be taken up again.
             InvalidResponseError: these are not the bytes that the platform has.
             OSError: the file cannot be written.
         """
-        target = _target(Path(path), self.filename)
-        whole = _Whole(target)
+        saving = Saving(Path(path), self.filename)
         try:
-            file = await async_in_thread(whole.open)
+            file = await async_in_thread(saving.begin)
             await self._write(file, on_progress)
-            await async_in_thread(whole.finish)
+            await async_in_thread(lambda: saving.finish(file))
         except BaseException:
             await self.aclose()
-            whole.drop()
+            saving.drop()
             raise
-        return target
+        return saving.target
 
     async def _write(self, file: IO[bytes], on_progress: Optional[OnBytes]) -> None:
         received = 0
@@ -200,58 +199,6 @@ class AsyncDownload:
         await self.aclose()
 
 
-def written(path: Path, content: bytes) -> Path:
-    """A file with this content: whole, or not there. In a directory it is called `download`."""
-    target = _target(path, None)
-    whole = _Whole(target)
-    try:
-        whole.open().write(content)
-        whole.finish()
-    except BaseException:
-        whole.drop()
-        raise
-    return target
-
-
-class _Whole:
-    """A file that stands at `target` when it is finished; until then nothing changes there.
-
-    A link goes on pointing where it did, and access rights stay what they were. What is no file, such as a
-    pipe or a device, gets the bytes as they come.
-    """
-
-    def __init__(self, target: Path) -> None:
-        self._place = Path(os.path.realpath(target))
-        self._is_file = self._place.is_file() or not self._place.exists()
-        name = f".{self._place.name[:100]}.{secrets.token_hex(4)}.part"
-        self._partial = self._place.with_name(name) if self._is_file else self._place
-        self._file: Optional[IO[bytes]] = None
-
-    def open(self) -> IO[bytes]:
-        file = self._file = self._partial.open("xb" if self._is_file else "wb")
-        if self._is_file and self._place.exists():
-            self._partial.chmod(stat.S_IMODE(self._place.stat().st_mode))
-        return file
-
-    def finish(self) -> None:
-        assert self._file is not None  # noqa: S101 - it was opened
-        self._file.flush()
-        if self._is_file:
-            os.fsync(self._file.fileno())
-        self._file.close()
-        if self._is_file:
-            os.replace(self._partial, self._place)
-
-    def drop(self) -> None:
-        if self._file is None:
-            return
-        with suppress(OSError):  # closing writes what is left, too
-            self._file.close()
-        if self._is_file:
-            with suppress(OSError):
-                self._partial.unlink()
-
-
 class _Check:
     """Whether all bytes have come, and the right ones: a strong ETag of ours is their SHA-256."""
 
@@ -277,12 +224,6 @@ class _Check:
             raise errors.InvalidResponseError(
                 "What was downloaded is not what the platform has (their SHA-256 differ): download it again."
             )
-
-
-def _target(path: Path, filename: Optional[str]) -> Path:
-    if path.is_dir():
-        return path / (filename or "download")
-    return path
 
 
 def _number(header: Optional[str]) -> Optional[int]:

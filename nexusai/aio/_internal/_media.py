@@ -12,8 +12,8 @@ from urllib.parse import unquote_to_bytes
 from pydantic import PrivateAttr
 
 from nexusai._internal._runtime import async_in_thread
+from nexusai._internal._saving import written
 from nexusai.aio._internal._client import AsyncInternalClient, client_like
-from nexusai.aio._internal._download import written
 from nexusai.config import config
 from nexusai.error import InvalidResponseError
 from nexusai.models import Result
